@@ -1,0 +1,62 @@
+/* bytes.h - a borrowed run of bytes.
+ *
+ * A pointer and a length, passed by value. It owns nothing and need not end in
+ * a NUL; whoever hands it out says how long it stays valid.
+ *
+ * Threads: plain values; safe wherever the bytes themselves are.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct bytes {
+    const char *data;
+    size_t size;
+};
+
+/* The bytes of a string literal, without its NUL. */
+#define BYTES(literal) ((struct bytes){.data = (literal), .size = sizeof(literal) - 1})
+
+static inline struct bytes bytes_make(const char *data, size_t size)
+{
+    return (struct bytes){.data = data, .size = size};
+}
+
+static inline struct bytes bytes_of_string(const char *string)
+{
+    return bytes_make(string, strlen(string));
+}
+
+static inline bool bytes_equal(struct bytes a, struct bytes b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* Order by unsigned bytes, a prefix before what it begins: <0, 0 or >0. */
+static inline int bytes_compare(struct bytes a, struct bytes b)
+{
+    size_t common = a.size < b.size ? a.size : b.size;
+    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
+    if (order != 0) {
+        return order;
+    }
+    return (a.size > b.size) - (a.size < b.size);
+}
+
+/* Whether `a` is `word`, ASCII case aside; `word` is in upper case. */
+static inline bool bytes_is_word(struct bytes a, const char *word)
+{
+    for (size_t i = 0; i < a.size; i++) {
+        char c = a.data[i];
+        if (c >= 'a' && c <= 'z') {
+            c = (char)(c - 'a' + 'A');
+        }
+        if (word[i] == '\0' || c != word[i]) {
+            return false;
+        }
+    }
+    return word[a.size] == '\0';
+}

@@ -1,0 +1,22 @@
+/* clock.h - the two clocks, read here and nowhere else.
+ *
+ * Loops read them once a turn and pass the time down; the store and everything
+ * below never reads a clock.
+ *
+ * Threads: any.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* Milliseconds since the Unix epoch; steps when the administrator sets it. */
+uint64_t clock_wall_ms(void);
+
+/* Microseconds since the Unix epoch. */
+uint64_t clock_wall_us(void);
+
+/* Nanoseconds since some fixed point; never goes back. */
+uint64_t clock_monotonic_ns(void);
+
+/* Nanoseconds of CPU time that the calling thread has used. */
+uint64_t clock_thread_cpu_ns(void);

@@ -1,0 +1,64 @@
+/* lock.h - a small lock that nobody sleeps on.
+ *
+ * Workers try it, spin for a moment, and if it stays taken they park a waiter
+ * and turn to other work; whoever releases wakes all the parked ones.
+ *
+ *   FREE ──try──> TAKEN ──park──> CONTENDED
+ *     ^             │                │
+ *     └──release────┴──release───────┘ and wakes the parked
+ *
+ * Threads: any. A wake function runs in the thread that releases, after the
+ * lock is free; it must not block.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct waiter {
+    struct waiter *next;
+    void (*wake)(struct waiter *waiter);
+};
+
+enum lock_state { LOCK_FREE, LOCK_TAKEN, LOCK_CONTENDED };
+
+struct lock {
+    _Atomic uint32_t state;
+    _Atomic(struct waiter *) parked; // Stack; pushed by lock_park, emptied by release.
+};
+
+/* Make a free lock. All-zero memory is one too. */
+void lock_init(struct lock *lock);
+
+/* Take the lock if it is free now. */
+static inline bool lock_try(struct lock *lock)
+{
+    uint32_t expected = LOCK_FREE;
+    // Acquire pairs with the release in lock_release.
+    return atomic_compare_exchange_strong_explicit(&lock->state, &expected, LOCK_TAKEN,
+                                                   memory_order_acquire, memory_order_relaxed);
+}
+
+/* Take the lock, spinning for well under a microsecond. */
+bool lock_try_spin(struct lock *lock);
+
+/* Be woken, once, when the lock is released; perhaps before this returns. The
+ * waiter stays the caller's, who leaves it alone until it is woken. */
+void lock_park(struct lock *lock, struct waiter *waiter);
+
+/* Wake what lock_release took off the parked list. */
+void lock_wake_parked(struct lock *lock);
+
+static inline void lock_release(struct lock *lock)
+{
+    // Release pairs with the acquire in lock_try.
+    if (__builtin_expect(
+            atomic_exchange_explicit(&lock->state, LOCK_FREE, memory_order_release) != LOCK_TAKEN,
+            0)) {
+        lock_wake_parked(lock);
+    }
+}
+
+/* Take the lock, sleeping until it is had: for background threads only. */
+void lock_wait(struct lock *lock);

@@ -1,0 +1,115 @@
+/* pool.h - memory for entries, nodes and tables, counted by what it is for.
+ *
+ *   thread 1: pool ── caches ──┐            ┌─ slabs of 8-byte objects
+ *   thread 2: pool ── caches ──┼── depot ───┼─ slabs of 16-byte objects  ...
+ *   thread 3: pool ── caches ──┘            └─ chunks of 2 MiB, cut into slabs
+ *
+ * A depot serves one server; each of its threads has a pool of its own. A pool
+ * keeps a short list of free objects per size class and trades with the depot
+ * in batches, so an object may be freed by another thread than the one that
+ * allocated it at no extra cost. Classes step by 8 bytes to 1 KiB, then by an
+ * eighth of a doubling to 16 KiB; larger blocks come from malloc.
+ *
+ * A slab whose objects are all free goes back to its chunk, and an empty
+ * chunk goes back to the kernel.
+ *
+ * Retired blocks (pool_retire) are freed by quiescence: only after every pool
+ * of the depot that is online has passed a quiescent point (see reclaim.h).
+ *
+ * Built with -Dchecked=true, objects come one by one from malloc, so that
+ * sanitizers see each of them, and pool_fail_after works.
+ *
+ * Ownership: the caller names size and tag again when it frees.
+ * Threads:   depot, any; a pool, one thread at a time.
+ */
+#pragma once
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What memory is for; INFO memory shows one figure for each. */
+enum memory_tag {
+    MEMORY_KEYSPACE, // shards and databases
+    MEMORY_ENTRY,    // keys with the values stored beside them
+    MEMORY_TABLE,    // hash table segments and directories
+    MEMORY_DEADLINE, // heaps of deadlines
+    MEMORY_STRING,   // strings too long to stand beside their key
+    MEMORY_ZSET,     // sorted sets
+    MEMORY_CLIENT,   // connections
+    MEMORY_INPUT,    // requests that have not arrived in full
+    MEMORY_OUTPUT,   // replies that are not yet sent
+    MEMORY_JOB,      // background work
+    MEMORY_OTHER,
+    MEMORY_TAGS
+};
+
+/* The word INFO memory shows for a tag, such as "entry". */
+const char *memory_tag_name(enum memory_tag tag);
+
+struct depot;
+struct pool;
+
+/* A depot without pools; NULL when out of memory. */
+struct depot *depot_create(void);
+
+/* Free the depot and all its memory; its pools are destroyed before. NULL is fine. */
+void depot_destroy(struct depot *depot);
+
+/* Live bytes per tag over all pools (sizes as rounded up to their class). A sum
+ * of per-thread counters: exact whenever no thread is allocating. */
+void depot_usage(struct depot *depot, uint64_t bytes_out[MEMORY_TAGS]);
+
+/* Bytes taken from the kernel for slabs; less what was given back. */
+uint64_t depot_mapped_bytes(struct depot *depot);
+
+/* A pool of `depot`, online; NULL when out of memory. */
+struct pool *pool_create(struct depot *depot);
+
+/* Give everything back to the depot. NULL is fine. */
+void pool_destroy(struct pool *pool);
+
+/* Borrow the depot of a pool. */
+struct depot *pool_depot(const struct pool *pool);
+
+/* `size` > 0 bytes aligned to 8, or to 64 where size is a multiple of 64; not
+ * cleared. NULL when out of memory. */
+void *pool_alloc(struct pool *pool, enum memory_tag tag, size_t size);
+
+/* Free a block; `size` and `tag` as allocated. NULL is fine. */
+void pool_free(struct pool *pool, enum memory_tag tag, void *block, size_t size);
+
+/* Change a block's size, perhaps moving it. NULL when out of memory; the old
+ * block stays. A NULL block is an allocation. */
+void *pool_resize(struct pool *pool, enum memory_tag tag, void *block, size_t old_size,
+                  size_t new_size);
+
+/* What an allocation of `size` really holds: the size of its class. */
+size_t pool_class_size(size_t size);
+
+/* Make sure the next `count` calls of pool_retire cannot fail. 0 or -ENOMEM. */
+NODISCARD int pool_retire_reserve(struct pool *pool, unsigned count);
+
+/* Free the block once no reader can still hold a reference that it got before
+ * this call. Needs a reservation. */
+void pool_retire(struct pool *pool, enum memory_tag tag, void *block, size_t size);
+
+/* The calling thread holds no unlocked references now. Frees what is due. Cheap. */
+void pool_quiesce(struct pool *pool);
+
+/* Before the thread sleeps: others need not wait for it. */
+void pool_offline(struct pool *pool);
+
+/* After the sleep, before the first unlocked read. */
+void pool_online(struct pool *pool);
+
+/* Give the cached free objects back to the depot (before a long sleep). */
+void pool_flush(struct pool *pool);
+
+/* Checked builds: let the n-th allocation from now fail (0: the next), once;
+ * a negative n lets none fail. Other builds: does nothing. */
+void pool_fail_after(struct pool *pool, long n);
+
+/* Checked builds: allocations made since the pool was created. */
+uint64_t pool_allocations(const struct pool *pool);

@@ -1,0 +1,123 @@
+/* call.h - one execution of a command: what its handler is lent.
+ *
+ *   dispatch: find the command, check arity, hash the keys     call_prepare
+ *             prefetch (two steps, over a batch of calls)
+ *             lock the keys' shards, run the handler, unlock   call_execute
+ *
+ * A handler reads call->argv, uses call->access on call->keys, and answers through
+ * call->reply; it knows no protocol, no socket and no clock. It answers exactly
+ * once, except when it
+ *   - waits:    call_wait(call) after keyspace_may_change or a busy shard said no: nothing was
+ *               answered or changed; the whole call is executed again when woken;
+ *   - defers:   call_defer(call, ...): a background thread answers.
+ *
+ * Threads: the worker or background thread that executes it.
+ */
+#pragma once
+
+#include "base/bytes.h"
+#include "command/command.h"
+#include "proto/reply.h"
+#include "store/keyspace.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What outlives a call and belongs to the connection. */
+struct session {
+    uint32_t db;
+    enum protocol protocol;
+    uint64_t id;
+    bool closes; // QUIT: close once the reply is sent.
+};
+
+/* What only the server can answer; implemented in server/. */
+struct call_host {
+    const struct call_host_ops *ops;
+};
+
+struct call_host_ops {
+    void (*info)(struct call_host *host, struct call *call);       // INFO [section ...]
+    void (*config_get)(struct call_host *host, struct call *call); // CONFIG GET pattern ...
+    void (*shutdown)(struct call_host *host, struct call *call);   // SHUTDOWN [NOSAVE|...]
+    void (*client)(struct call_host *host, struct call *call);     // CLIENT ...
+};
+
+/* Work handed to a background thread. */
+struct background {
+    struct access access; // Its own thread's; now_ms is when it began.
+    struct reply *reply;
+    struct call_host *host;
+};
+
+typedef void (*call_job)(struct background *background, void *state);
+
+enum call_outcome { CALL_DONE, CALL_WAITS, CALL_DEFERRED };
+
+enum { CALL_KEYS_INLINE = 8 };
+
+struct call {
+    const struct command *command; // NULL: unknown; call_execute answers the error.
+    const struct bytes *argv;
+    uint32_t argc;
+    uint32_t key_count;
+    struct key *keys;                      // In the order of the arguments.
+    uint32_t *shards;                      // Ascending, without repetition.
+    uint32_t shard_count;
+    struct key keys_inline[CALL_KEYS_INLINE];
+    uint32_t shards_inline[CALL_KEYS_INLINE];
+    void *allocated; // What keys and shards stand in when there are more.
+    size_t allocated_size;
+
+    struct access access;
+    struct reply *reply;
+    struct session *session;
+    struct call_host *host;
+    struct waiter *waiter; // Woken when a call that waits should be executed again.
+
+    enum call_outcome outcome;
+    call_job job; // CALL_DEFERRED
+    void *job_state;
+    size_t job_state_size;
+    bool out_of_memory; // call_prepare failed; call_execute answers the error.
+};
+
+/* What a worker lends to all calls of a turn. */
+struct call_context {
+    struct keyspace *keyspace;
+    struct store_thread *thread;
+    struct effects *effects;
+    struct call_host *host;
+    uint64_t now_ms;
+};
+
+/* Look the command up, check its arity, hash its keys. Sets every field that the
+ * handler may look at but reply. Never fails: mistakes are answered by call_execute. */
+void call_prepare(struct call *call, const struct call_context *context, struct session *session,
+                  const struct bytes *argv, uint32_t argc);
+
+/* Prefetch steps 1 and 2 for a prepared call. */
+void call_prefetch_buckets(const struct call *call, const struct call_context *context);
+void call_prefetch_entries(const struct call *call, const struct call_context *context);
+
+/* Lock, run, unlock. Call again after the waiter was woken when it says CALL_WAITS. */
+enum call_outcome call_execute(struct call *call, struct reply *reply, struct waiter *waiter);
+
+/* Free what call_prepare allocated. */
+void call_release(struct call *call, const struct call_context *context);
+
+/* ---- for handlers ---- */
+
+/* Leave without an answer: call->waiter will be woken. */
+void call_wait(struct call *call);
+
+/* Answer from a background thread: `job` gets the block of `size` bytes returned
+ * here, zeroed, for the handler to fill; it is freed after the job. NULL when out of
+ * memory (already answered). */
+void *call_defer(struct call *call, call_job job, size_t size);
+
+/* Tell the effects' listener, if any, that this command was done. */
+void call_effect(struct call *call, const struct bytes *argv, uint32_t argc);
+
+/* Answer "-ERR out of memory". */
+void call_out_of_memory(struct call *call);

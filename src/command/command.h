@@ -1,0 +1,61 @@
+/* command.h - the table of commands, made from commands.def.
+ *
+ * Threads: constant data; any.
+ */
+#pragma once
+
+#include "base/bytes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct call;
+
+enum command_flag {
+    COMMAND_READS = 1 << 0,        // Looks at keys.
+    COMMAND_WRITES = 1 << 1,       // May change keys.
+    COMMAND_NEEDS_MEMORY = 1 << 2, // May take more memory.
+    COMMAND_FAST = 1 << 3,         // O(1) or O(log n).
+    COMMAND_LOCKS_ITSELF = 1 << 4, // Walks the keyspace; dispatch locks nothing.
+};
+
+enum command_group {
+    COMMAND_GROUP_STRING,
+    COMMAND_GROUP_GENERIC,
+    COMMAND_GROUP_ZSET,
+    COMMAND_GROUP_CONNECTION,
+    COMMAND_GROUP_SERVER,
+    COMMAND_GROUPS
+};
+
+struct command {
+    const char *name;       // Upper case.
+    uint32_t argc_min;      // Both count the name itself, as argc does.
+    uint32_t argc_max;      // UINT32_MAX: no limit.
+    uint32_t flags;         // enum command_flag
+    int32_t key_first;      // Position of the first key; 0: no keys.
+    int32_t key_last;       // Negative: counted from the end, -1 is the last argument.
+    int32_t key_step;
+    void (*handler)(struct call *call);
+    enum command_group group;
+    const char *since;      // Version of FastKV.
+    const char *complexity; // "O(1)"
+    const char *usage;      // Arguments, "key value [NX | XX]".
+    const char *summary;    // One sentence without full stop.
+    uint32_t index;         // Its place in the table, for statistics.
+};
+
+size_t command_count(void);
+
+/* Borrow the command at a place of the table. */
+const struct command *command_at(size_t index);
+
+/* Borrow the command with this name, in any case; NULL when there is none. */
+const struct command *command_find(struct bytes name);
+
+/* "string", "generic", "sorted-set", "connection", "server". */
+const char *command_group_name(enum command_group group);
+
+/* Keys that a call with `argc` arguments has; argc is within the arity. */
+uint32_t command_key_count(const struct command *command, uint32_t argc);

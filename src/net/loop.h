@@ -1,0 +1,124 @@
+/* loop.h - one thread's event loop over sockets, on io_uring or epoll.
+ *
+ *   for (;;) {
+ *       loop_wait(loop, timeout, &events, &count)    one system call a turn (io_uring)
+ *       handle the events; loop_send() each connection's replies
+ *   }
+ *
+ * A turn: loop_wait submits every send that was queued, recycles the input
+ * buffers lent by the turn before, sleeps if nothing is ready, and lends the
+ * events. Data in an event is valid until the next loop_wait.
+ *
+ * Sending: loop_send is tried once, at once (MSG_DONTWAIT), with the next
+ * loop_wait; its outcome is an event LOOP_SENT with how many bytes the kernel
+ * took. With LOOP_SEND_WAIT the loop instead waits until all is sent or the
+ * connection fails. The bytes must stay in place until LOOP_SENT. At most one
+ * send per stream is under way.
+ *
+ * Closing: loop_shut shuts the stream down and answers with LOOP_CLOSED when the
+ * kernel holds nothing of it any more; only then may it be freed. No other event
+ * follows LOOP_CLOSED.
+ *
+ * Ownership: streams are the caller's, embedded in its connections; the loop owns
+ *            the file descriptor from loop_add on.
+ * Threads:   a loop belongs to the thread that opened it.
+ */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+enum { LOOP_SEND_PARTS_MAX = 64 };
+
+struct stream {
+    int fd;
+    uint32_t state;    // Private to the back-end.
+    uint32_t in_kernel; // Operations under way; private to the back-end.
+    void *link;        // Private to the back-end.
+};
+
+enum loop_event_kind {
+    LOOP_DATA,   // `data` arrived (at least one byte).
+    LOOP_END,    // The peer will send no more (error 0), or receiving failed.
+    LOOP_SENT,   // A send is over: `sent` bytes were taken, or `error`.
+    LOOP_CLOSED, // Nothing of the stream is in the kernel; it may be freed.
+    LOOP_WAKE,   // The watched descriptor (loop_watch) became readable.
+};
+
+struct loop_event {
+    enum loop_event_kind kind;
+    int error; // 0 or negative errno.
+    struct stream *stream;
+    struct bytes data;
+    size_t sent;
+};
+
+enum loop_send_mode { LOOP_SEND_ONCE, LOOP_SEND_WAIT };
+
+struct loop;
+
+struct loop_ops {
+    int (*open)(struct loop **loop_out);
+    void (*close)(struct loop *loop);
+    int (*watch)(struct loop *loop, int fd);
+    int (*add)(struct loop *loop, struct stream *stream, int fd);
+    void (*pause)(struct loop *loop, struct stream *stream);
+    void (*resume)(struct loop *loop, struct stream *stream);
+    void (*send)(struct loop *loop, struct stream *stream, const struct iovec *parts,
+                 unsigned count, enum loop_send_mode mode);
+    void (*shut)(struct loop *loop, struct stream *stream);
+    int (*wait)(struct loop *loop, int64_t timeout_us, const struct loop_event **events_out,
+                size_t *count_out);
+};
+
+/* The common head of both back-ends' loops. */
+struct loop {
+    const struct loop_ops *ops;
+};
+
+extern const struct loop_ops loop_uring_ops;
+extern const struct loop_ops loop_epoll_ops;
+
+enum loop_kind { LOOP_AUTO, LOOP_URING, LOOP_EPOLL };
+
+/* Open a loop. LOOP_AUTO takes epoll where io_uring is refused and says why in
+ * *refusal_out (0 or negative errno; may be NULL). 0 or negative errno. */
+NODISCARD int loop_open(enum loop_kind kind, struct loop **loop_out, int *refusal_out);
+
+/* Close it; its streams must have been closed before. NULL is fine. */
+void loop_close(struct loop *loop);
+
+/* "io_uring" or "epoll". */
+const char *loop_name(const struct loop *loop);
+
+/* Tell with LOOP_WAKE whenever `fd`, an eventfd, has a count; the loop reads it.
+ * One per loop. 0 or negative errno. */
+NODISCARD int loop_watch(struct loop *loop, int fd);
+
+/* Take over a connected non-blocking socket and begin to receive. 0, or negative
+ * errno: then the descriptor stays the caller's. */
+NODISCARD int loop_add(struct loop *loop, struct stream *stream, int fd);
+
+/* Stop receiving; data already on the way may still come. */
+void loop_pause(struct loop *loop, struct stream *stream);
+
+/* Receive again. */
+void loop_resume(struct loop *loop, struct stream *stream);
+
+/* Send up to LOOP_SEND_PARTS_MAX parts in order. The array is copied. */
+void loop_send(struct loop *loop, struct stream *stream, const struct iovec *parts, unsigned count,
+               enum loop_send_mode mode);
+
+/* Give the stream up: cancel what is under way, close the descriptor, then
+ * LOOP_CLOSED. Calling it twice is harmless. */
+void loop_shut(struct loop *loop, struct stream *stream);
+
+/* One turn. Sleeps up to `timeout_us` (negative: for ever; 0: not at all) unless
+ * something is ready. 0 or negative errno, which is fatal for the loop. */
+NODISCARD int loop_wait(struct loop *loop, int64_t timeout_us, const struct loop_event **events_out,
+                        size_t *count_out);

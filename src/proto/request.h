@@ -1,0 +1,63 @@
+/* request.h - one request as the codecs hand it over, and how they are called.
+ *
+ * A codec reads requests off the front of the bytes that a connection has
+ * received. Arguments point into those bytes: nothing is copied or allocated,
+ * however large the request. An incomplete request leaves its progress in
+ * `struct parser`, so that bytes which drip in one by one are each looked at
+ * once, and the next call gets the same bytes again with more behind them.
+ *
+ * Limits: PROTO_LINE_MAX bytes a line, PROTO_ARGS_MAX arguments, PROTO_VALUE_MAX
+ *         bytes a value. A size that is announced costs nothing until the bytes
+ *         are there.
+ * Threads: one connection at a time; no globals.
+ */
+#pragma once
+
+#include "base/bytes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    PROTO_LINE_MAX = 64 * 1024,
+    PROTO_ARGS_MAX = 1024 * 1024,
+    PROTO_VALUE_MAX = 512 * 1024 * 1024,
+    PROTO_ERROR_MAX = 256,
+};
+
+enum protocol { PROTOCOL_UNKNOWN, PROTOCOL_TEXT, PROTOCOL_RESP2 };
+
+enum parse_status {
+    PARSE_DONE,    // A request; `size` bytes are used.
+    PARSE_EMPTY,   // `size` bytes are used (an empty line), no request in them.
+    PARSE_MORE,    // Incomplete; `size` is 0. Call again with more bytes.
+    PARSE_ARGS,    // Complete, but args_max is too small: `argc` says what it takes.
+    PARSE_INVALID, // A mistake that is answered with `error`; `size` bytes are used.
+    PARSE_FATAL,   // The same, and the connection must be closed after the answer.
+};
+
+/* Progress inside an incomplete request. All zero between requests. */
+struct parser {
+    size_t scanned;     // Bytes of it that are understood.
+    size_t needed;      // It cannot be complete with fewer bytes than this.
+    uint32_t args_left; // RESP: arguments still to come.
+    uint32_t args_seen;
+    bool inside;        // RESP: the array's header has been read.
+};
+
+struct parse_result {
+    enum parse_status status;
+    uint32_t argc;               // PARSE_DONE, PARSE_ARGS
+    size_t size;                 // Bytes used off the front of the input.
+    char error[PROTO_ERROR_MAX]; // PARSE_INVALID, PARSE_FATAL: text with its code, "ERR ...".
+};
+
+/* Read one request off the front of `input`, which begins at a request's first
+ * byte. Writes up to `args_max` arguments to `args`; argc >= 1 when DONE. Sets
+ * only the fields of *result_out that its status names. */
+void request_parse(enum protocol protocol, struct parser *parser, struct bytes input,
+                   struct bytes *args, uint32_t args_max, struct parse_result *result_out);
+
+/* Which protocol a connection speaks whose first byte is `first`. */
+enum protocol protocol_detect(char first);

@@ -1,0 +1,56 @@
+/* entry.h - a key with its value or the way to it, in one block.
+ *
+ *   byte 0        1         2           4                16           16 or 20
+ *   ┌────────────┬─────────┬───────────┬────────────────┬────────────┬─────┬─────────┐
+ *   │ kind       │ key_size│ value_size│ deadline node  │ long key   │ key │ payload │
+ *   │            │ (u8)    │ (u16)     │ (12, optional) │ size (u32, │     │         │
+ *   │            │         │           │                │ optional)  │     │         │
+ *   └────────────┴─────────┴───────────┴────────────────┴────────────┴─────┴─────────┘
+ *
+ *   kind     bits 0-2 enum value_type, 3-5 enum entry_encoding,
+ *            bit 6 has a deadline, bit 7 has a long key (more than 255 bytes)
+ *   payload  RAW: value_size bytes; INTEGER: int64_t; VALUE: struct value *
+ *
+ * Worked example, SET k ab without expiry: 00 01 02 00 6b 61 62 (7 bytes, one
+ * block of 8).
+ *
+ * Threads: the lock of the key's shard guards it.
+ */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/pool.h"
+#include "ds/heap.h"
+#include "value/string.h"
+#include "value/value.h"
+#include "value/zset.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum entry_encoding { ENTRY_RAW, ENTRY_INTEGER, ENTRY_VALUE };
+
+struct entry; // Bytes as drawn; read through the functions below.
+
+/* Room for an integer in decimal, for entry_string. */
+struct entry_scratch {
+    char digits[24];
+};
+
+enum value_type entry_type(const struct entry *entry);
+enum entry_encoding entry_encoding(const struct entry *entry);
+struct bytes entry_key(const struct entry *entry);
+
+/* Unix time in milliseconds when the entry expires; 0: never. */
+uint64_t entry_deadline_ms(const struct entry *entry);
+
+/* The string at an entry of type VALUE_STRING; lent by the entry or, for
+ * integers, written to `scratch`. Valid until the entry changes. */
+struct bytes entry_string(const struct entry *entry, struct entry_scratch *scratch);
+
+/* Borrow the block of an ENTRY_VALUE. */
+struct value *entry_value(const struct entry *entry);
+
+/* Borrow the sorted set of an entry of type VALUE_ZSET. */
+struct zset *entry_zset(const struct entry *entry);

@@ -1,0 +1,244 @@
+/* keyspace.h - all keys of all databases, in shards, each behind its own lock.
+ *
+ *   hash of the key: │ shard │ position in the shard's table ...
+ *
+ *   keyspace ─┬─ locks     one per shard, each in its own cache line; a shard's
+ *             │            lock serves that shard of every database
+ *             └─ databases ── generation ─┬─ tables     one hash table per shard
+ *                 (NULL: unused)          ├─ deadlines  one heap per shard
+ *                                         └─ counters   one set per thread
+ *
+ * Life of a command: hash its keys (keyspace_key), prefetch, lock their shards
+ * (keyspace_lock), open an access, call the functions below, unlock.
+ *
+ * FLUSHALL replaces a database's generation with one atomic exchange; commands
+ * that have loaded the old one finish on it and count as earlier. It is freed in
+ * the background once every thread has passed a quiescent point.
+ *
+ * Expiry: a key whose deadline has come is invisible from that millisecond on.
+ * Each shard is tended by one worker ("tender"), which removes due keys at their
+ * deadline: keyspace_next_deadline says how long it may sleep, and `wake` tells
+ * it when somebody sets an earlier deadline.
+ *
+ * Lock order: shards ascending; then a tender's lock; nothing below that.
+ * Ownership:  keys and values are copied in; what is lent out is valid until the
+ *             shard's lock is let go or the key is changed.
+ * Threads:    each has its own struct store_thread; functions that take an access
+ *             need the shard's lock unless they say otherwise.
+ * Time:       callers pass now_ms.
+ */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/lock.h"
+#include "base/pool.h"
+#include "base/random.h"
+#include "store/effects.h"
+#include "store/entry.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { KEYSPACE_SHARD_BITS_DEFAULT = 14, KEYSPACE_DATABASES_MAX = 65536 };
+
+struct keyspace;
+struct generation;
+
+struct keyspace_options {
+    unsigned shard_bits; // 0: the default.
+    unsigned databases;
+    unsigned threads; // store_threads there may be, at most.
+    unsigned tenders; // Workers that remove due keys; each calls keyspace_expire_due.
+    struct hash_secret secret;
+    // Called by any thread, a shard locked, when `tender` must wake earlier than it knows.
+    void (*wake)(void *context, unsigned tender);
+    void *context;
+};
+
+/* NULL when out of memory. */
+struct keyspace *keyspace_create(const struct keyspace_options *options);
+
+/* Frees everything at once; all threads have ended. NULL is fine. */
+void keyspace_destroy(struct keyspace *keyspace);
+
+struct depot *keyspace_depot(struct keyspace *keyspace);
+const struct hash_secret *keyspace_secret(const struct keyspace *keyspace);
+unsigned keyspace_databases(const struct keyspace *keyspace);
+
+/* ---- threads ---- */
+
+struct store_statistics {
+    uint64_t hits, misses, expired;
+};
+
+/* What one thread brings along. */
+struct store_thread {
+    struct pool *pool;
+    unsigned index;
+    struct store_statistics statistics; // Written by this thread alone, relaxed.
+    struct value *trash;                // Big values to free in the background.
+    struct generation *trash_generations;
+};
+
+/* NULL when out of memory or when there are options.threads already. */
+struct store_thread *keyspace_thread_create(struct keyspace *keyspace);
+void keyspace_thread_destroy(struct keyspace *keyspace, struct store_thread *thread);
+
+/* Summed over all threads. */
+struct store_statistics keyspace_statistics(struct keyspace *keyspace);
+
+/* What was unlinked but not freed yet, moved from `thread` (its owner calls) to
+ * *trash_out; false when there is none. */
+struct trash {
+    struct value *values;
+    struct generation *generations;
+};
+bool keyspace_take_trash(struct store_thread *thread, struct trash *trash_out);
+
+/* Free it; may take long. For background threads: waits until all threads have
+ * passed a quiescent point, and calls pool_quiesce on the way. No lock held. */
+void keyspace_free_trash(struct keyspace *keyspace, struct store_thread *thread,
+                         const struct trash *trash);
+
+/* ---- keys and locks ---- */
+
+struct key {
+    struct bytes name;
+    uint64_t hash;
+};
+
+struct key keyspace_key(const struct keyspace *keyspace, struct bytes name);
+uint32_t keyspace_shard(const struct keyspace *keyspace, uint64_t hash);
+uint32_t keyspace_shards(const struct keyspace *keyspace);
+
+/* The two steps of section 3 of the design: lock and bucket; then entries. No
+ * lock needed; the thread's pool is online. */
+void keyspace_prefetch_bucket(const struct keyspace *keyspace, uint32_t db, uint64_t hash);
+void keyspace_prefetch_entries(const struct keyspace *keyspace, uint32_t db, uint64_t hash);
+
+/* Lock `count` shards, given ascending and without repetition. False when one
+ * stays busy: then none is locked and `waiter` is woken, once, when it is worth
+ * another try (waiter NULL: not told). */
+NODISCARD bool keyspace_lock(struct keyspace *keyspace, const uint32_t *shards, size_t count,
+                             struct waiter *waiter);
+void keyspace_unlock(struct keyspace *keyspace, const uint32_t *shards, size_t count);
+
+/* Lock one shard, sleeping if need be: for background threads only. */
+void keyspace_lock_wait(struct keyspace *keyspace, uint32_t shard);
+
+/* ---- one key ---- */
+
+struct access {
+    struct keyspace *keyspace;
+    struct store_thread *thread;
+    struct effects *effects; // NULL: nobody listens.
+    struct generation *generation;
+    uint64_t now_ms;
+    uint32_t db;
+    bool counts_lookups; // keyspace_find counts hits and misses (commands that read).
+};
+
+/* Fill an access; call it with the shards locked, once per command. */
+void access_open(struct access *access, struct keyspace *keyspace, struct store_thread *thread,
+                 uint32_t db, uint64_t now_ms);
+
+/* Borrow the live entry under `key`; NULL if absent or past its deadline. */
+struct entry *keyspace_find(struct access *access, const struct key *key);
+
+struct put_options {
+    uint64_t deadline_ms; // 0: never expires. Not above INT64_MAX.
+    bool keeps_deadline;  // Keep the old entry's deadline instead (KEEPTTL).
+};
+
+/* Store a copy of `value` as a string (as an integer where it is one in canonical
+ * form). 0, or -ENOMEM: then the old entry, if any, stays. Reports no effect: the
+ * handler does. The same for all below. */
+NODISCARD int keyspace_put_string(struct access *access, const struct key *key, struct bytes value,
+                                  const struct put_options *options);
+
+NODISCARD int keyspace_put_integer(struct access *access, const struct key *key, int64_t value,
+                                   const struct put_options *options);
+
+/* Append to the string at `key`, or create it; *size_out is its new size. The
+ * entry, if any, is a string. */
+NODISCARD int keyspace_append(struct access *access, const struct key *key, struct bytes tail,
+                              size_t *size_out);
+
+/* Store a value block, taking it over, without deadline. On -ENOMEM it stays the
+ * caller's. */
+NODISCARD int keyspace_put_value(struct access *access, const struct key *key,
+                                 struct value *value);
+
+/* Unlink and free the live entry; false if there is none. */
+bool keyspace_remove(struct access *access, const struct key *key);
+
+/* Give the live entry under `key` a deadline, or with 0 none. `key` is present.
+ * 0 or -ENOMEM. */
+NODISCARD int keyspace_set_deadline(struct access *access, const struct key *key,
+                                    uint64_t deadline_ms);
+
+/* ---- values that are being walked ---- */
+
+/* Whether the value at `entry` may be changed now. If not, `waiter` is woken when
+ * it is worth another try. */
+bool keyspace_may_change(struct entry *entry, struct waiter *waiter);
+
+/* Let a held value go, from any thread, no lock held: wakes who waits to change
+ * it. `shard` is its key's. Leaves it to the thread's trash if it was the last. */
+void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread, uint32_t shard,
+                     struct value *value);
+
+/* ---- the whole keyspace: these lock shard after shard themselves ---- */
+
+/* Keys in a database, those past their deadline but not yet removed included. */
+uint64_t keyspace_count(struct keyspace *keyspace, uint32_t db);
+uint64_t keyspace_count_volatile(struct keyspace *keyspace, uint32_t db);
+
+/* Whether a database was ever written to since it was last flushed. */
+bool keyspace_is_used(const struct keyspace *keyspace, uint32_t db);
+
+typedef void (*keyspace_visit)(const struct entry *entry, void *context);
+
+/* What a whole-keyspace walk needs. */
+struct keyspace_walk {
+    uint64_t cursor;      // 0 to begin.
+    size_t elements_min;  // Stop after at least so many elements,
+    uint32_t shards_max;  // or after so many shards.
+    bool may_wait;        // Background threads: sleep for busy shards. Workers: skip the
+                          // call's rest; walk->waiter is woken.
+    struct waiter *waiter;
+};
+
+/* Visit live entries from walk->cursor on, each shard under its lock, and move the
+ * cursor: 0 at the end. False when a shard stayed busy (nothing of it was visited). */
+bool keyspace_scan(struct access *access, struct keyspace_walk *walk, keyspace_visit visit,
+                   void *context);
+
+/* Copy a random live key to buffer (see RANDOMKEY): visits one entry. False when
+ * there is none. Workers: never waits (busy shards are passed over). */
+bool keyspace_random(struct access *access, struct random *random, keyspace_visit visit,
+                     void *context);
+
+/* Empty a database, or all of them with db == KEYSPACE_ALL: O(1) per database; the
+ * old content goes to the thread's trash. 0 or -ENOMEM (nothing flushed). */
+enum { KEYSPACE_ALL = -1 };
+NODISCARD int keyspace_flush(struct access *access, int64_t db);
+
+/* ---- expiry ---- */
+
+/* When `tender` has to call keyspace_expire_due next; 0: no deadline at all. From
+ * the return on, the tender is woken for anything earlier. */
+uint64_t keyspace_next_deadline(struct keyspace *keyspace, unsigned tender);
+
+/* Remove up to `entries_max` keys of the tender's shards that are due, announcing
+ * each ("DEL k") to `effects`. Returns how many. Locks for itself, passes over
+ * busy shards (they are due again at once). */
+size_t keyspace_expire_due(struct access *access, unsigned tender, size_t entries_max);
+
+/* ---- tests ---- */
+
+/* Check every invariant of every shard, with ASSERT. No other thread is active. */
+void keyspace_validate(struct keyspace *keyspace);
