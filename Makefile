@@ -1,20 +1,72 @@
 # The front door. Everything real is in meson.build; this saves you from remembering it.
 #
-#   make          build the server          make fuzz     30 seconds on every fuzzer
-#   make run      build it and start it     make bench    micro-benchmarks
-#   make test     all that must pass        make format   reformat the sources
-#   make check    what CI checks besides    make install  to /usr/local
+#   make          build/fastkv and build/fastkv-bench
+#   make run      build and start the server      PORT=1234 WORKERS=<cores>
+#   make test     all that must pass
+#   make check    formatting, linters, layers, and a build with clang
+#   make fuzz     30 seconds on every fuzzer      FUZZ_SECONDS=30
+#   make bench    the comparison with other servers (minutes)
+#   make format   reformat the sources
+#   make install  to /usr/local; DESTDIR=/stage for packagers
+#   make clean    remove what all these have built
 
-SANITIZE := address,undefined
-WORKERS  := $(shell nproc)
+PORT         := 1234
+WORKERS      := $(shell nproc)
+FUZZ_SECONDS := 30
 
-.PHONY: all setup run test check fuzz bench format install
-all: build/build.ninja
-	@meson compile -C build
+.PHONY: all run test check fuzz bench format install clean setup-build setup-test
 
-build/build.ninja: | setup
+all: setup-build build/build.ninja
+	@ninja -C build --quiet programs
+
+build/build.ninja: | setup-build
 	meson setup build
 
-setup:
-	@tools/setup
+setup-build:
+	@tools/setup build
 
+setup-test:
+	@tools/setup test
+
+define WELCOME
+
+Starting FastKV on 127.0.0.1:$(PORT) with $(WORKERS) worker(s); Ctrl-C stops it.
+In another terminal, type (nc is in Debian's netcat-openbsd):
+
+    nc 127.0.0.1 $(PORT)
+
+and then
+
+    SET mykey 0 5
+    hello
+    GET mykey
+
+HELP lists the commands.
+
+endef
+export WELCOME
+
+run: all
+	@echo "$$WELCOME"
+	@exec build/fastkv --port $(PORT) --workers $(WORKERS)
+
+test: setup-test
+	@tools/test
+
+check: setup-test
+	@tools/check
+
+fuzz: setup-test
+	@tools/fuzz $(FUZZ_SECONDS)
+
+bench: setup-test all
+	@bench/compare
+
+format: setup-test
+	@git ls-files -z --cached --others --exclude-standard '*.c' '*.h' | xargs -0 clang-format -i
+
+install: all
+	@meson install -C build --no-rebuild
+
+clean:
+	rm -rf build build-san build-tsan build-clang build-fuzz
