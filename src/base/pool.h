@@ -8,7 +8,7 @@
  * keeps a short list of free objects per size class and trades with the depot
  * in batches, so an object may be freed by another thread than the one that
  * allocated it at no extra cost. Classes step by 8 bytes to 1 KiB, then by an
- * eighth of a doubling to 16 KiB; larger blocks come from malloc.
+ * eighth of a doubling to POOL_CLASS_MAX; larger blocks come from malloc.
  *
  * A slab whose objects are all free goes back to its chunk, and an empty
  * chunk goes back to the kernel.
@@ -48,6 +48,8 @@ enum memory_tag {
 /* The word INFO memory shows for a tag, such as "entry". */
 const char *memory_tag_name(enum memory_tag tag);
 
+enum { POOL_CLASS_MAX = 16 * 1024 };
+
 struct depot;
 struct pool;
 
@@ -73,8 +75,8 @@ void pool_destroy(struct pool *pool);
 /* Borrow the depot of a pool. */
 struct depot *pool_depot(const struct pool *pool);
 
-/* `size` > 0 bytes aligned to 8, or to 64 where size is a multiple of 64; not
- * cleared. NULL when out of memory. */
+/* `size` > 0 bytes aligned to 8, or to 64 where size is a multiple of 64 and at
+ * most POOL_CLASS_MAX; not cleared. NULL when out of memory. */
 void *pool_alloc(struct pool *pool, enum memory_tag tag, size_t size);
 
 /* Free a block; `size` and `tag` as allocated. NULL is fine. */
@@ -103,6 +105,10 @@ void pool_offline(struct pool *pool);
 
 /* After the sleep, before the first unlocked read. */
 void pool_online(struct pool *pool);
+
+/* Wait until every other thread has passed a quiescent point since this call, with
+ * short sleeps; quiesces the caller too. For background threads only. */
+void pool_synchronize(struct pool *pool);
 
 /* Give the cached free objects back to the depot (before a long sleep). */
 void pool_flush(struct pool *pool);

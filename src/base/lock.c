@@ -1,0 +1,111 @@
+#include "base/lock.h"
+
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Some 0.3 us: longer than a command holds a lock, shorter than a system call.
+enum { SPINS = 100 };
+
+static inline void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+void lock_init(struct lock *lock)
+{
+    atomic_init(&lock->state, LOCK_FREE);
+    atomic_init(&lock->parked, NULL);
+}
+
+bool lock_try_spin(struct lock *lock)
+{
+    for (int i = 0; i < SPINS; i++) {
+        if (atomic_load_explicit(&lock->state, memory_order_relaxed) == LOCK_FREE &&
+            lock_try(lock)) {
+            return true;
+        }
+        relax();
+    }
+    return false;
+}
+
+// Reverse the stack of the parked, so that they are woken in the order of arrival.
+static struct waiter *take_parked(struct lock *lock)
+{
+    // Acquire pairs with the release in lock_park.
+    struct waiter *at = atomic_exchange_explicit(&lock->parked, NULL, memory_order_acquire);
+    struct waiter *oldest = NULL;
+    while (at != NULL) {
+        struct waiter *next = at->next;
+        at->next = oldest;
+        oldest = at;
+        at = next;
+    }
+    return oldest;
+}
+
+void lock_wake_parked(struct lock *lock)
+{
+    struct waiter *waiter = take_parked(lock);
+    while (waiter != NULL) {
+        struct waiter *next = waiter->next; // Gone once woken.
+        waiter->wake(waiter);
+        waiter = next;
+    }
+}
+
+void lock_park(struct lock *lock, struct waiter *waiter)
+{
+    struct waiter *top = atomic_load_explicit(&lock->parked, memory_order_relaxed);
+    do {
+        waiter->next = top;
+        // Release pairs with the acquire in take_parked.
+    } while (!atomic_compare_exchange_weak_explicit(&lock->parked, &top, waiter,
+                                                    memory_order_release, memory_order_relaxed));
+    // Whoever holds the lock must learn of it; if nobody does, we wake it ourselves.
+    for (;;) {
+        uint32_t state = LOCK_TAKEN;
+        if (atomic_compare_exchange_strong_explicit(&lock->state, &state, LOCK_CONTENDED,
+                                                    memory_order_acq_rel, memory_order_relaxed) ||
+            state == LOCK_CONTENDED) {
+            return;
+        }
+        if (lock_try(lock)) {
+            atomic_store_explicit(&lock->state, LOCK_CONTENDED, memory_order_relaxed);
+            lock_release(lock);
+            return;
+        }
+    }
+}
+
+struct sleeper {
+    struct waiter waiter;
+    _Atomic uint32_t woken;
+};
+
+static void wake_sleeper(struct waiter *waiter)
+{
+    struct sleeper *sleeper = (struct sleeper *)waiter;
+    _Atomic uint32_t *word = &sleeper->woken;
+    // The sleeper may return, and its stack frame end, right after this store: the
+    // futex call then wakes nobody or spuriously somebody, which is harmless.
+    atomic_store_explicit(word, 1, memory_order_release);
+    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void lock_wait(struct lock *lock)
+{
+    while (!lock_try(lock) && !lock_try_spin(lock)) {
+        struct sleeper sleeper = {.waiter = {.wake = wake_sleeper}};
+        lock_park(lock, &sleeper.waiter);
+        while (atomic_load_explicit(&sleeper.woken, memory_order_acquire) == 0) {
+            (void)syscall(SYS_futex, &sleeper.woken, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+        }
+    }
+}

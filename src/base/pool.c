@@ -1,0 +1,289 @@
+#include "base/pool_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *memory_tag_name(enum memory_tag tag)
+{
+    static const char *const names[MEMORY_TAGS] = {
+        [MEMORY_KEYSPACE] = "keyspace", [MEMORY_ENTRY] = "entry",   [MEMORY_TABLE] = "table",
+        [MEMORY_DEADLINE] = "deadline", [MEMORY_STRING] = "string", [MEMORY_ZSET] = "zset",
+        [MEMORY_CLIENT] = "client",     [MEMORY_INPUT] = "input",   [MEMORY_OUTPUT] = "output",
+        [MEMORY_JOB] = "job",           [MEMORY_OTHER] = "other",
+    };
+    return names[tag];
+}
+
+// ---- depots ----
+
+struct depot *depot_create(void)
+{
+    struct depot *depot = aligned_alloc(64, (sizeof(*depot) + 63) / 64 * 64);
+    if (depot == NULL) {
+        return NULL;
+    }
+    memset(depot, 0, sizeof(*depot));
+    atomic_init(&depot->epoch, 1);
+    pthread_mutex_init(&depot->pools_lock, NULL);
+    slab_init(depot);
+    return depot;
+}
+
+void depot_destroy(struct depot *depot)
+{
+    if (depot == NULL) {
+        return;
+    }
+    ASSERT(depot->pools == NULL);
+    slab_deinit(depot);
+    (void)pthread_mutex_destroy(&depot->pools_lock);
+    free(depot);
+}
+
+void depot_usage(struct depot *depot, uint64_t bytes_out[MEMORY_TAGS])
+{
+    (void)pthread_mutex_lock(&depot->pools_lock);
+    for (int tag = 0; tag < MEMORY_TAGS; tag++) {
+        int64_t sum = depot->dead_usage[tag];
+        for (struct pool *pool = depot->pools; pool != NULL; pool = pool->next_pool) {
+            sum += atomic_load_explicit(&pool->usage[tag], memory_order_relaxed);
+        }
+        bytes_out[tag] = sum < 0 ? 0 : (uint64_t)sum;
+    }
+    (void)pthread_mutex_unlock(&depot->pools_lock);
+}
+
+uint64_t depot_mapped_bytes(struct depot *depot)
+{
+    return atomic_load_explicit(&depot->mapped, memory_order_relaxed);
+}
+
+// ---- pools ----
+
+struct pool *pool_create(struct depot *depot)
+{
+    struct pool *pool = aligned_alloc(64, sizeof(*pool));
+    if (pool == NULL) {
+        return NULL;
+    }
+    memset(pool, 0, sizeof(*pool));
+    pool->depot = depot;
+    pool->fail_after = -1;
+    atomic_init(&pool->seen, EPOCH_OFFLINE);
+    pool_online(pool);
+    (void)pthread_mutex_lock(&depot->pools_lock);
+    pool->next_pool = depot->pools;
+    depot->pools = pool;
+    (void)pthread_mutex_unlock(&depot->pools_lock);
+    return pool;
+}
+
+static void unlist(struct pool *pool)
+{
+    struct depot *depot = pool->depot;
+    (void)pthread_mutex_lock(&depot->pools_lock);
+    struct pool **at = &depot->pools;
+    while (*at != pool) {
+        at = &(*at)->next_pool;
+    }
+    *at = pool->next_pool;
+    for (int tag = 0; tag < MEMORY_TAGS; tag++) {
+        depot->dead_usage[tag] += atomic_load_explicit(&pool->usage[tag], memory_order_relaxed);
+    }
+    (void)pthread_mutex_unlock(&depot->pools_lock);
+}
+
+void pool_destroy(struct pool *pool)
+{
+    if (pool == NULL) {
+        return;
+    }
+    if (pool->retired_first != NULL) {
+        pool_synchronize(pool);
+        pool_offline(pool);
+        reclaim_due(pool, true);
+        ASSERT(pool->retired_first == NULL);
+    }
+    pool_flush(pool);
+    while (pool->spare != NULL) {
+        struct retired *record = pool->spare;
+        pool->spare = record->next;
+        free(record);
+    }
+    unlist(pool);
+    free(pool);
+}
+
+struct depot *pool_depot(const struct pool *pool)
+{
+    return pool->depot;
+}
+
+// ---- blocks ----
+
+// Only the owner writes, so a load and a store do; readers sum without the owner's lock.
+static void account(struct pool *pool, enum memory_tag tag, int64_t bytes)
+{
+    int64_t usage = atomic_load_explicit(&pool->usage[tag], memory_order_relaxed);
+    atomic_store_explicit(&pool->usage[tag], usage + bytes, memory_order_relaxed);
+}
+
+size_t pool_class_size(size_t size)
+{
+    if (size > POOL_CLASS_MAX) {
+        return (size + 15) & ~(size_t)15;
+    }
+    if (size <= CLASS_STEP_MAX) {
+        return (size + CLASS_STEP - 1) & ~(size_t)(CLASS_STEP - 1);
+    }
+    unsigned step_bits = 60U - (unsigned)__builtin_clzl(size - 1);
+    return (((size - 1) >> step_bits) + 1) << step_bits;
+}
+
+#ifdef FASTKV_CHECKED
+
+static void *obtain(struct pool *pool, size_t size)
+{
+    pool->allocations++;
+    if (pool->fail_after == 0) {
+        pool->fail_after = -1;
+        return NULL;
+    }
+    pool->fail_after -= pool->fail_after > 0;
+    // Exactly what was asked for, so that sanitizers see every byte beyond it.
+    return size % 64 == 0 ? aligned_alloc(64, size) : malloc(size);
+}
+
+void pool_release(struct pool *pool, void *block, size_t size)
+{
+    (void)pool;
+    (void)size;
+    free(block);
+}
+
+void pool_flush(struct pool *pool)
+{
+    (void)pool;
+}
+
+#else
+
+static void *obtain(struct pool *pool, size_t size)
+{
+    if (UNLIKELY(size > POOL_CLASS_MAX)) {
+        return malloc(size);
+    }
+    uint32_t class = class_of_size(size);
+    struct object_list *cache = &pool->caches[class];
+    if (UNLIKELY(cache->first == NULL)) {
+        *cache = slab_take(pool->depot, class);
+        if (cache->first == NULL) {
+            return NULL;
+        }
+    }
+    struct object *object = cache->first;
+    cache->first = object->next;
+    cache->count--;
+    return object;
+}
+
+// Keep the younger half, which is still in the processor's cache.
+static void give_back_half(struct pool *pool, uint32_t class)
+{
+    struct object_list *cache = &pool->caches[class];
+    uint32_t keep = cache->count / 2;
+    struct object *last = cache->first;
+    for (uint32_t i = 1; i < keep; i++) {
+        last = last->next;
+    }
+    struct object *rest = last->next;
+    last->next = NULL;
+    cache->count = keep;
+    slab_give(pool->depot, class, rest);
+}
+
+void pool_release(struct pool *pool, void *block, size_t size)
+{
+    if (UNLIKELY(size > POOL_CLASS_MAX)) {
+        free(block);
+        return;
+    }
+    uint32_t class = class_of_size(size);
+    struct object_list *cache = &pool->caches[class];
+    struct object *object = block;
+    object->next = cache->first;
+    cache->first = object;
+    cache->count++;
+    if (UNLIKELY(cache->count >= 2 * pool->depot->classes[class].batch)) {
+        give_back_half(pool, class);
+    }
+}
+
+void pool_flush(struct pool *pool)
+{
+    for (uint32_t class = 0; class < CLASSES; class ++) {
+        struct object_list *cache = &pool->caches[class];
+        if (cache->first != NULL) {
+            slab_give(pool->depot, class, cache->first);
+            *cache = (struct object_list){0};
+        }
+    }
+}
+
+#endif
+
+void *pool_alloc(struct pool *pool, enum memory_tag tag, size_t size)
+{
+    void *block = obtain(pool, size);
+    if (LIKELY(block != NULL)) {
+        account(pool, tag, (int64_t)pool_class_size(size));
+    }
+    return block;
+}
+
+void pool_free(struct pool *pool, enum memory_tag tag, void *block, size_t size)
+{
+    if (block == NULL) {
+        return;
+    }
+    account(pool, tag, -(int64_t)pool_class_size(size));
+    pool_release(pool, block, size);
+}
+
+void *pool_resize(struct pool *pool, enum memory_tag tag, void *block, size_t old_size,
+                  size_t new_size)
+{
+    if (block == NULL) {
+        return pool_alloc(pool, tag, new_size);
+    }
+#ifndef FASTKV_CHECKED
+    size_t old_class = pool_class_size(old_size);
+    size_t new_class = pool_class_size(new_size);
+    if (old_class == new_class) {
+        return block;
+    }
+    if (old_size > POOL_CLASS_MAX && new_size > POOL_CLASS_MAX) {
+        void *moved = realloc(block, new_size);
+        if (moved != NULL) {
+            account(pool, tag, (int64_t)new_class - (int64_t)old_class);
+        }
+        return moved;
+    }
+#endif
+    void *moved = pool_alloc(pool, tag, new_size);
+    if (moved != NULL) {
+        memcpy(moved, block, old_size < new_size ? old_size : new_size);
+        pool_free(pool, tag, block, old_size);
+    }
+    return moved;
+}
+
+void pool_fail_after(struct pool *pool, long n)
+{
+    pool->fail_after = n;
+}
+
+uint64_t pool_allocations(const struct pool *pool)
+{
+    return pool->allocations;
+}

@@ -1,0 +1,135 @@
+/* pool_internal.h - what pool.c, slab.c and reclaim.c share.
+ *
+ *   chunk, 2 MiB, aligned to its size
+ *   ┌────────┬────────┬─ ─ ─┬────────┐     slab, 64 KiB (objects to 1 KiB) or 256 KiB
+ *   │ slab 0 │ slab 1 │     │ slab n │     ┌──────────┬────────┬────────┬─ ─
+ *   └────────┴────────┴─ ─ ─┴────────┘     │ header 64│ object │ object │
+ *                                          └──────────┴────────┴────────┴─ ─
+ * A slab is aligned to its size, so an object's address leads to its slab.
+ *
+ * Lock order: a class, then the chunks.
+ */
+#pragma once
+
+#include "base/pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum {
+    CLASS_STEP = 8,
+    CLASS_STEP_MAX = 1024, // Up to here classes step by CLASS_STEP.
+    CLASSES_STEPPED = CLASS_STEP_MAX / CLASS_STEP,
+    CLASSES_PER_DOUBLING = 8,
+    CLASSES = CLASSES_STEPPED + 4 * CLASSES_PER_DOUBLING,
+    SLAB_SMALL_SIZE = 64 * 1024,
+    SLAB_LARGE_SIZE = 256 * 1024,
+    CHUNK_SIZE = 2 * 1024 * 1024,
+    BATCH_BYTES = 8 * 1024, // What a cache and the depot trade at a time, about.
+    BATCH_MAX = 64,
+};
+
+struct object {
+    struct object *next;
+};
+
+/* A list of free objects. */
+struct object_list {
+    struct object *first;
+    uint32_t count;
+};
+
+struct chunk;
+
+struct slab {
+    struct slab *next, *prev; // Among its class's slabs with room, or the chunks' free slabs.
+    struct chunk *chunk;
+    struct object *free; // Objects that came back.
+    uint32_t used;       // Objects handed out.
+    uint32_t carved;     // Objects ever handed out: beyond them, memory is untouched.
+    uint32_t capacity;
+    uint32_t class;
+    char pad[16];
+};
+
+/* Slabs of one class that have room. */
+struct slab_class {
+    pthread_mutex_t lock;
+    struct slab *with_room;
+    uint32_t size;
+    uint32_t slab_size;
+    uint32_t batch;
+} __attribute__((aligned(64)));
+
+enum { CHUNK_KINDS = 2 }; // Of small slabs; of large ones.
+
+struct chunk_store {
+    pthread_mutex_t lock;
+    struct slab *free[CHUNK_KINDS]; // Slabs in no class.
+    unsigned empty_chunks[CHUNK_KINDS];
+};
+
+struct retired {
+    struct retired *next;
+    void *block;
+    size_t size;
+    uint64_t epoch; // Free it once everybody has seen a later one.
+    enum memory_tag tag;
+};
+
+struct depot {
+    _Atomic uint64_t epoch; // Advanced by every pool_retire.
+    _Atomic uint64_t mapped;
+    pthread_mutex_t pools_lock; // Guards the list and the two sums of dead pools.
+    struct pool *pools;
+    int64_t dead_usage[MEMORY_TAGS];
+    struct chunk_store chunks;
+    struct slab_class classes[CLASSES];
+};
+
+#define EPOCH_OFFLINE UINT64_MAX
+
+struct pool {
+    _Atomic uint64_t seen; // The depot's epoch at the last quiescent point, or EPOCH_OFFLINE.
+    struct depot *depot;
+    struct pool *next_pool;
+    struct retired *retired_first, *retired_last; // Oldest first.
+    struct retired *spare;                        // Reserved records.
+    unsigned spare_count;
+    long fail_after;
+    uint64_t allocations;
+    _Atomic int64_t usage[MEMORY_TAGS]; // Written by the owner; may be negative by itself.
+    struct object_list caches[CLASSES];
+} __attribute__((aligned(64)));
+
+/* The class for a size of at most POOL_CLASS_MAX. */
+static inline uint32_t class_of_size(size_t size)
+{
+    if (size <= CLASS_STEP_MAX) {
+        return (uint32_t)((size + CLASS_STEP - 1) / CLASS_STEP) - 1;
+    }
+    uint32_t doubling = 63U - (uint32_t)__builtin_clzl(size - 1); // 10 for 1025..2048
+    uint32_t step_bits = doubling - 3;
+    uint32_t step = (uint32_t)((size - 1) >> step_bits) - CLASSES_PER_DOUBLING;
+    return CLASSES_STEPPED + (doubling - 10) * CLASSES_PER_DOUBLING + step;
+}
+
+/* Fill in sizes and locks. 0 or negative errno. */
+void slab_init(struct depot *depot);
+
+/* Unmap everything. */
+void slab_deinit(struct depot *depot);
+
+/* Fetch up to a batch of objects; an empty list when out of memory. */
+struct object_list slab_take(struct depot *depot, uint32_t class);
+
+/* Bring objects of one class back. */
+void slab_give(struct depot *depot, uint32_t class, struct object *first);
+
+/* Free what nobody can still read; without `may_wait`, only if the list of pools is
+ * not in use just now. */
+void reclaim_due(struct pool *pool, bool may_wait);
+
+/* Free a block's memory without accounting. */
+void pool_release(struct pool *pool, void *block, size_t size);
