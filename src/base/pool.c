@@ -241,6 +241,24 @@ void *pool_alloc(struct pool *pool, enum memory_tag tag, size_t size)
     return block;
 }
 
+void *pool_alloc_zeroed(struct pool *pool, enum memory_tag tag, size_t size)
+{
+#ifndef FASTKV_CHECKED
+    if (size > POOL_CLASS_MAX) {
+        void *block = calloc(1, size);
+        if (block != NULL) {
+            account(pool, tag, (int64_t)pool_class_size(size));
+        }
+        return block;
+    }
+#endif
+    void *block = pool_alloc(pool, tag, size);
+    if (block != NULL) {
+        memset(block, 0, size);
+    }
+    return block;
+}
+
 void pool_free(struct pool *pool, enum memory_tag tag, void *block, size_t size)
 {
     if (block == NULL) {

@@ -79,6 +79,9 @@ struct depot *pool_depot(const struct pool *pool);
  * most POOL_CLASS_MAX; not cleared. NULL when out of memory. */
 void *pool_alloc(struct pool *pool, enum memory_tag tag, size_t size);
 
+/* The same, cleared. Large blocks take no memory until they are touched. */
+void *pool_alloc_zeroed(struct pool *pool, enum memory_tag tag, size_t size);
+
 /* Free a block; `size` and `tag` as allocated. NULL is fine. */
 void pool_free(struct pool *pool, enum memory_tag tag, void *block, size_t size);
 

@@ -38,6 +38,7 @@
 #include "store/effects.h"
 #include "store/entry.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -78,8 +79,8 @@ struct store_statistics {
 struct store_thread {
     struct pool *pool;
     unsigned index;
-    struct store_statistics statistics; // Written by this thread alone, relaxed.
-    struct value *trash;                // Big values to free in the background.
+    _Atomic uint64_t hits, misses, expired; // Written by this thread, read by all.
+    struct value *trash;                    // Big values to free in the background.
     struct generation *trash_generations;
 };
 
@@ -169,8 +170,7 @@ NODISCARD int keyspace_append(struct access *access, const struct key *key, stru
 
 /* Store a value block, taking it over, without deadline. On -ENOMEM it stays the
  * caller's. */
-NODISCARD int keyspace_put_value(struct access *access, const struct key *key,
-                                 struct value *value);
+NODISCARD int keyspace_put_value(struct access *access, const struct key *key, struct value *value);
 
 /* Unlink and free the live entry; false if there is none. */
 bool keyspace_remove(struct access *access, const struct key *key);
@@ -182,9 +182,13 @@ NODISCARD int keyspace_set_deadline(struct access *access, const struct key *key
 
 /* ---- values that are being walked ---- */
 
-/* Whether the value at `entry` may be changed now. If not, `waiter` is woken when
- * it is worth another try. */
+/* Whether the value at `entry` may be changed now (long strings: always; they are
+ * copied if need be). If not, `waiter` is woken when it is worth another try. */
 bool keyspace_may_change(struct entry *entry, struct waiter *waiter);
+
+/* Let go of a value that a reply was lent (a string): frees it if that was the last
+ * reference. From any thread, locks or not. */
+void keyspace_drop_lent(struct store_thread *thread, struct value *value);
 
 /* Let a held value go, from any thread, no lock held: wakes who waits to change
  * it. `shard` is its key's. Leaves it to the thread's trash if it was the last. */
@@ -204,11 +208,11 @@ typedef void (*keyspace_visit)(const struct entry *entry, void *context);
 
 /* What a whole-keyspace walk needs. */
 struct keyspace_walk {
-    uint64_t cursor;      // 0 to begin.
-    size_t elements_min;  // Stop after at least so many elements,
-    uint32_t shards_max;  // or after so many shards.
-    bool may_wait;        // Background threads: sleep for busy shards. Workers: skip the
-                          // call's rest; walk->waiter is woken.
+    uint64_t cursor;     // 0 to begin.
+    size_t elements_min; // Stop after at least so many elements,
+    uint32_t shards_max; // or after so many shards.
+    bool may_wait;       // Background threads: sleep for busy shards. Workers: skip the
+                         // call's rest; walk->waiter is woken.
     struct waiter *waiter;
 };
 
@@ -223,9 +227,9 @@ bool keyspace_random(struct access *access, struct random *random, keyspace_visi
                      void *context);
 
 /* Empty a database, or all of them with db == KEYSPACE_ALL: O(1) per database; the
- * old content goes to the thread's trash. 0 or -ENOMEM (nothing flushed). */
+ * old content goes to the thread's trash. Needs no lock; cannot fail. */
 enum { KEYSPACE_ALL = -1 };
-NODISCARD int keyspace_flush(struct access *access, int64_t db);
+void keyspace_flush(struct access *access, int64_t db);
 
 /* ---- expiry ---- */
 

@@ -1,0 +1,333 @@
+/* One key at a time: find, put, remove. The shard's lock is held throughout. */
+#include "base/number.h"
+#include "store/keyspace_internal.h"
+
+#include <errno.h>
+
+void access_open(struct access *access, struct keyspace *keyspace, struct store_thread *thread,
+                 uint32_t db, uint64_t now_ms)
+{
+    access->keyspace = keyspace;
+    access->thread = thread;
+    access->db = db;
+    access->now_ms = now_ms;
+    // Acquire pairs with the release that published the generation.
+    access->generation = atomic_load_explicit(&keyspace->databases[db], memory_order_acquire);
+}
+
+// From this size on APPEND makes a block of its own with room to grow.
+enum { APPEND_ROOM_MIN = 1024 };
+
+static void add_one(_Atomic uint64_t *counter)
+{
+    uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, old + 1, memory_order_relaxed);
+}
+
+static struct thread_counts *counts_of(const struct access *access)
+{
+    return &access->generation->counts[access->thread->index];
+}
+
+static struct heap *heap_of(const struct access *access, uint64_t hash)
+{
+    return &access->generation->deadlines[shard_of(access->keyspace, hash)].heap;
+}
+
+static struct hashtable *table_of(const struct access *access, uint64_t hash)
+{
+    return &access->generation->tables[shard_of(access->keyspace, hash)];
+}
+
+// ---- finding and removing ----
+
+void entry_drop(struct access *access, uint64_t hash, struct entry *entry)
+{
+    struct pool *pool = access->thread->pool;
+    hashtable_remove(table_of(access, hash), pool, table_hash(access->keyspace, hash), entry);
+    if (entry_has_deadline(entry)) {
+        heap_remove(heap_of(access, hash), pool, entry_node(entry));
+        count_add(&counts_of(access)->with_deadline, -1);
+    }
+    count_add(&counts_of(access)->keys, -1);
+    if (entry_encoding(entry) == ENTRY_VALUE) {
+        value_drop(access->thread, entry_value(entry));
+    }
+    entry_free(entry, pool);
+}
+
+void entry_expire(struct access *access, uint64_t hash, struct entry *entry)
+{
+    if (UNLIKELY(access->effects != NULL)) {
+        const struct bytes argv[] = {BYTES("DEL"), entry_key(entry)};
+        access->effects->append(access->effects, access->db, argv, 2);
+    }
+    add_one(&access->thread->expired);
+    entry_drop(access, hash, entry);
+}
+
+static struct entry *find_live(struct access *access, const struct key *key)
+{
+    if (UNLIKELY(access->generation == NULL)) {
+        return NULL;
+    }
+    struct entry *entry =
+        hashtable_find(table_of(access, key->hash), table_hash(access->keyspace, key->hash),
+                       entry_has_key, &key->name);
+    if (UNLIKELY(entry != NULL && entry_is_due(entry, access->now_ms))) {
+        entry_expire(access, key->hash, entry);
+        return NULL;
+    }
+    return entry;
+}
+
+struct entry *keyspace_find(struct access *access, const struct key *key)
+{
+    struct entry *entry = find_live(access, key);
+    if (access->counts_lookups) {
+        add_one(entry != NULL ? &access->thread->hits : &access->thread->misses);
+    }
+    return entry;
+}
+
+bool keyspace_remove(struct access *access, const struct key *key)
+{
+    struct entry *entry = find_live(access, key);
+    if (entry == NULL) {
+        return false;
+    }
+    entry_drop(access, key->hash, entry);
+    return true;
+}
+
+// ---- putting ----
+
+/* Put `fresh` where `old` (NULL: nothing) stands, with or without a deadline as it
+ * was made. The old block is freed, but not its value. 0, or -ENOMEM with nothing
+ * changed and `fresh` still the caller's. */
+static int exchange(struct access *access, const struct key *key, struct entry *old,
+                    struct entry *fresh, uint64_t deadline_ms)
+{
+    struct pool *pool = access->thread->pool;
+    uint64_t hash = table_hash(access->keyspace, key->hash);
+    struct heap *heap = heap_of(access, key->hash);
+    bool had_deadline = old != NULL && entry_has_deadline(old);
+    if (entry_has_deadline(fresh) && had_deadline) {
+        *entry_node(fresh) = *entry_node(old);
+        heap_moved(heap, entry_node(fresh));
+        heap_rekey(heap, entry_node(fresh), deadline_ms);
+    } else if (entry_has_deadline(fresh)) {
+        int error = heap_push(heap, pool, entry_node(fresh), deadline_ms);
+        if (error < 0) {
+            return error;
+        }
+        count_add(&counts_of(access)->with_deadline, 1);
+    } else if (had_deadline) {
+        heap_remove(heap, pool, entry_node(old));
+        count_add(&counts_of(access)->with_deadline, -1);
+    }
+    if (old != NULL) {
+        hashtable_replace(table_of(access, key->hash), hash, old, fresh);
+        entry_free(old, pool);
+        return 0;
+    }
+    int error =
+        hashtable_insert(table_of(access, key->hash), pool, &access->keyspace->type, hash, fresh);
+    if (error < 0) {
+        if (entry_has_deadline(fresh)) {
+            heap_remove(heap, pool, entry_node(fresh));
+            count_add(&counts_of(access)->with_deadline, -1);
+        }
+        return error;
+    }
+    count_add(&counts_of(access)->keys, 1);
+    return 0;
+}
+
+/* Give `key` this payload and deadline. `old` is its live entry, whose value block, if
+ * any, is dropped unless it is the payload's own. Takes payload->value over. */
+static int put(struct access *access, const struct key *key, struct entry *old,
+               const struct payload *payload, uint64_t deadline_ms)
+{
+    if (UNLIKELY(access_generation(access) == NULL)) {
+        return -ENOMEM;
+    }
+    if (deadline_ms != 0) {
+        int error = expiry_arm(access, access->generation, shard_of(access->keyspace, key->hash),
+                               deadline_ms);
+        if (error < 0) {
+            return error;
+        }
+    }
+    struct value *old_value =
+        old != NULL && entry_encoding(old) == ENTRY_VALUE ? entry_value(old) : NULL;
+    bool same_shape = old != NULL && entry_has_deadline(old) == (deadline_ms != 0);
+    if (same_shape && entry_rewrite(old, payload)) {
+        if (deadline_ms != 0 && entry_deadline_ms(old) != deadline_ms) {
+            heap_rekey(heap_of(access, key->hash), entry_node(old), deadline_ms);
+        }
+    } else {
+        struct entry *fresh =
+            entry_create(access->thread->pool, key->name, payload, deadline_ms != 0);
+        int error = fresh == NULL ? -ENOMEM : exchange(access, key, old, fresh, deadline_ms);
+        if (error < 0) {
+            if (fresh != NULL) {
+                entry_free(fresh, access->thread->pool);
+            }
+            return error;
+        }
+    }
+    if (old_value != NULL && !(payload->encoding == ENTRY_VALUE && payload->value == old_value)) {
+        value_drop(access->thread, old_value);
+    }
+    return 0;
+}
+
+static uint64_t deadline_to_set(const struct entry *old, const struct put_options *options)
+{
+    if (options->keeps_deadline) {
+        return old == NULL ? 0 : entry_deadline_ms(old);
+    }
+    return options->deadline_ms;
+}
+
+static bool looks_like_integer(struct bytes value)
+{
+    return value.size > 0 && value.size <= NUMBER_INTEGER_SIZE_MAX &&
+           (value.data[0] == '-' || (value.data[0] >= '0' && value.data[0] <= '9'));
+}
+
+static int put_long_string(struct access *access, const struct key *key, struct entry *old,
+                           struct bytes value, uint64_t deadline_ms)
+{
+    struct string *string = string_create(access->thread->pool, value, value.size);
+    if (string == NULL) {
+        return -ENOMEM;
+    }
+    struct payload payload = {
+        .type = VALUE_STRING, .encoding = ENTRY_VALUE, .value = &string->value};
+    int error = put(access, key, old, &payload, deadline_ms);
+    if (error < 0) {
+        string_destroy(string, access->thread->pool);
+    }
+    return error;
+}
+
+int keyspace_put_string(struct access *access, const struct key *key, struct bytes value,
+                        const struct put_options *options)
+{
+    struct entry *old = find_live(access, key);
+    uint64_t deadline_ms = deadline_to_set(old, options);
+    struct payload payload = {.type = VALUE_STRING, .encoding = ENTRY_RAW, .raw = value};
+    int64_t integer;
+    if (looks_like_integer(value) && number_parse_integer(value, &integer)) {
+        payload.encoding = ENTRY_INTEGER;
+        payload.integer = integer;
+    } else if (UNLIKELY(value.size >= STRING_EMBEDDED_MAX)) {
+        return put_long_string(access, key, old, value, deadline_ms);
+    }
+    return put(access, key, old, &payload, deadline_ms);
+}
+
+int keyspace_put_integer(struct access *access, const struct key *key, int64_t value,
+                         const struct put_options *options)
+{
+    struct entry *old = find_live(access, key);
+    struct payload payload = {.type = VALUE_STRING, .encoding = ENTRY_INTEGER, .integer = value};
+    return put(access, key, old, &payload, deadline_to_set(old, options));
+}
+
+int keyspace_put_value(struct access *access, const struct key *key, struct value *value)
+{
+    struct entry *old = find_live(access, key);
+    struct payload payload = {
+        .type = (enum value_type)value->type, .encoding = ENTRY_VALUE, .value = value};
+    return put(access, key, old, &payload, 0);
+}
+
+// ---- appending ----
+
+/* Append to a string that is a block of its own and that nobody else holds. */
+static int append_in_place(struct access *access, struct entry *entry, struct bytes tail)
+{
+    struct string *string = (struct string *)entry_value(entry);
+    int error = string_append(&string, access->thread->pool, tail);
+    if (error == 0) {
+        struct payload payload = {
+            .type = VALUE_STRING, .encoding = ENTRY_VALUE, .value = &string->value};
+        bool fits = entry_rewrite(entry, &payload); // It may have moved.
+        ASSERT(fits);
+    }
+    return error;
+}
+
+// Give the key the string `head` + `tail` as a block with room to grow.
+static int append_to_copy(struct access *access, const struct key *key, struct entry *entry,
+                          struct bytes head, struct bytes tail)
+{
+    size_t size = head.size + tail.size;
+    struct string *string = string_create(access->thread->pool, head, size + size / 2);
+    if (string == NULL) {
+        return -ENOMEM;
+    }
+    int error = string_append(&string, access->thread->pool, tail);
+    ASSERT(error == 0); // There is room.
+    struct payload payload = {
+        .type = VALUE_STRING, .encoding = ENTRY_VALUE, .value = &string->value};
+    uint64_t deadline_ms = entry == NULL ? 0 : entry_deadline_ms(entry);
+    error = put(access, key, entry, &payload, deadline_ms);
+    if (error < 0) {
+        string_destroy(string, access->thread->pool);
+    }
+    return error;
+}
+
+// The same for a short string, which stays beside its key.
+static int append_beside_key(struct access *access, const struct key *key, struct bytes head,
+                             struct bytes tail)
+{
+    char joined[APPEND_ROOM_MIN];
+    if (head.size > 0) {
+        memcpy(joined, head.data, head.size);
+    }
+    if (tail.size > 0) {
+        memcpy(joined + head.size, tail.data, tail.size);
+    }
+    const struct put_options options = {.keeps_deadline = true};
+    return keyspace_put_string(access, key, bytes_make(joined, head.size + tail.size), &options);
+}
+
+int keyspace_append(struct access *access, const struct key *key, struct bytes tail,
+                    size_t *size_out)
+{
+    struct entry *entry = find_live(access, key);
+    struct entry_scratch scratch;
+    struct bytes head = entry == NULL ? (struct bytes){0} : entry_string(entry, &scratch);
+    size_t size = head.size + tail.size;
+    int error;
+    if (entry != NULL && entry_encoding(entry) == ENTRY_VALUE &&
+        !value_is_shared(entry_value(entry))) {
+        error = append_in_place(access, entry, tail);
+    } else if (size < APPEND_ROOM_MIN) {
+        error = append_beside_key(access, key, head, tail);
+    } else {
+        error = append_to_copy(access, key, entry, head, tail);
+    }
+    if (error == 0) {
+        *size_out = size;
+    }
+    return error;
+}
+
+// ---- deadlines ----
+
+int keyspace_set_deadline(struct access *access, const struct key *key, uint64_t deadline_ms)
+{
+    struct entry *entry = find_live(access, key);
+    ASSERT(entry != NULL);
+    if (deadline_ms == entry_deadline_ms(entry)) {
+        return 0;
+    }
+    struct payload payload = entry_payload(entry);
+    return put(access, key, entry, &payload, deadline_ms);
+}

@@ -1,0 +1,159 @@
+/* Removing keys at their deadline. Each shard with deadlines is a node in the heap
+ * of the worker that tends it; a node's key is never later than the shard's first
+ * deadline, but may be earlier (the first key was deleted or given more time):
+ * then the tender looks, finds nothing due and sets it right.
+ *
+ *   planned[tender] says when the tender means to look next. Who adds an earlier
+ *   deadline lowers it and wakes the tender. */
+#include "store/keyspace_internal.h"
+
+#include <errno.h>
+
+static unsigned tender_of(const struct keyspace *keyspace, uint32_t shard)
+{
+    return shard % keyspace->options.tenders;
+}
+
+static void lower_plan(struct keyspace *keyspace, unsigned tender, uint64_t deadline_ms)
+{
+    _Atomic uint64_t *planned = &keyspace->planned[tender];
+    uint64_t plan = atomic_load_explicit(planned, memory_order_seq_cst);
+    while (deadline_ms < plan) {
+        if (atomic_compare_exchange_weak_explicit(planned, &plan, deadline_ms, memory_order_seq_cst,
+                                                  memory_order_seq_cst)) {
+            if (keyspace->options.wake != NULL) {
+                keyspace->options.wake(keyspace->options.context, tender);
+            }
+            return;
+        }
+    }
+}
+
+int expiry_arm(struct access *access, struct generation *generation, uint32_t shard,
+               uint64_t deadline_ms)
+{
+    struct shard_deadlines *deadlines = &generation->deadlines[shard];
+    // Read without the tender's lock: both fields change only while we, who hold the
+    // shard's lock, or the tender, who takes it too, change them.
+    if (LIKELY(deadlines->linked && deadlines->node.key <= deadline_ms)) {
+        return 0;
+    }
+    unsigned index = tender_of(access->keyspace, shard);
+    struct tender *tender = &generation->tenders[index];
+    int error = 0;
+    lock_wait(&tender->lock);
+    if (deadlines->linked) {
+        heap_rekey(&tender->heap, &deadlines->node, deadline_ms);
+    } else {
+        error = heap_push(&tender->heap, access->thread->pool, &deadlines->node, deadline_ms);
+        deadlines->linked = error == 0;
+    }
+    lock_release(&tender->lock);
+    if (error == 0) {
+        lower_plan(access->keyspace, index, deadline_ms);
+    }
+    return error;
+}
+
+uint64_t keyspace_next_deadline(struct keyspace *keyspace, unsigned tender)
+{
+    // While we look, every new deadline wakes us.
+    atomic_store_explicit(&keyspace->planned[tender], DEADLINE_NONE, memory_order_seq_cst);
+    uint64_t next = DEADLINE_NONE;
+    for (unsigned db = 0; db < keyspace->options.databases; db++) {
+        struct generation *generation =
+            atomic_load_explicit(&keyspace->databases[db], memory_order_seq_cst);
+        if (generation == NULL) {
+            continue;
+        }
+        struct tender *t = &generation->tenders[tender];
+        lock_wait(&t->lock);
+        const struct heap_node *first = heap_peek(&t->heap);
+        if (first != NULL && first->key < next) {
+            next = first->key;
+        }
+        lock_release(&t->lock);
+    }
+    uint64_t plan = DEADLINE_NONE;
+    if (!atomic_compare_exchange_strong_explicit(&keyspace->planned[tender], &plan, next,
+                                                 memory_order_seq_cst, memory_order_seq_cst) &&
+        plan < next) {
+        next = plan; // Somebody lowered it meanwhile.
+    }
+    return next == DEADLINE_NONE ? 0 : next;
+}
+
+// The tender's shard that is due first; false when none is.
+static bool first_due_shard(struct generation *generation, unsigned tender, uint64_t now_ms,
+                            uint32_t *shard_out)
+{
+    struct tender *t = &generation->tenders[tender];
+    bool is_due = false;
+    lock_wait(&t->lock);
+    const struct heap_node *first = heap_peek(&t->heap);
+    if (first != NULL && first->key <= now_ms) {
+        const char *base = (const char *)generation->deadlines;
+        size_t offset = (size_t)((const char *)first - base);
+        *shard_out = (uint32_t)(offset / sizeof(struct shard_deadlines));
+        is_due = true;
+    }
+    lock_release(&t->lock);
+    return is_due;
+}
+
+// Set a shard's place by what is left in its heap. The shard is locked.
+static void rearm(struct generation *generation, unsigned tender, uint32_t shard, struct pool *pool)
+{
+    struct shard_deadlines *deadlines = &generation->deadlines[shard];
+    struct tender *t = &generation->tenders[tender];
+    const struct heap_node *first = heap_peek(&deadlines->heap);
+    lock_wait(&t->lock);
+    if (first != NULL) {
+        heap_rekey(&t->heap, &deadlines->node, first->key);
+    } else {
+        heap_remove(&t->heap, pool, &deadlines->node);
+        deadlines->linked = false;
+    }
+    lock_release(&t->lock);
+}
+
+// Remove what is due in one shard, which is locked.
+static size_t expire_shard(struct access *access, uint32_t shard, size_t entries_max)
+{
+    struct heap *heap = &access->generation->deadlines[shard].heap;
+    size_t removed = 0;
+    while (removed < entries_max) {
+        struct heap_node *node = heap_peek(heap);
+        if (node == NULL || node->key > access->now_ms) {
+            break;
+        }
+        struct entry *entry = entry_of_node(node);
+        entry_expire(access, hash_bytes(keyspace_secret(access->keyspace), entry_key(entry)),
+                     entry);
+        removed++;
+    }
+    return removed;
+}
+
+size_t keyspace_expire_due(struct access *access, unsigned tender, size_t entries_max)
+{
+    struct keyspace *keyspace = access->keyspace;
+    size_t removed = 0;
+    for (uint32_t db = 0; db < keyspace->options.databases && removed < entries_max; db++) {
+        if (!keyspace_is_used(keyspace, db)) {
+            continue;
+        }
+        access_open(access, keyspace, access->thread, db, access->now_ms);
+        uint32_t shard;
+        while (access->generation != NULL && removed < entries_max &&
+               first_due_shard(access->generation, tender, access->now_ms, &shard)) {
+            if (!keyspace_lock(keyspace, &shard, 1, NULL)) {
+                break; // Still due: the next turn comes back to it.
+            }
+            removed += expire_shard(access, shard, entries_max - removed);
+            rearm(access->generation, tender, shard, access->thread->pool);
+            keyspace_unlock(keyspace, &shard, 1);
+        }
+    }
+    return removed;
+}

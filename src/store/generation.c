@@ -1,0 +1,257 @@
+#include "store/keyspace_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void generation_free_arrays(const struct keyspace *keyspace, struct generation *generation,
+                                   struct pool *pool)
+{
+    if (generation->tables != NULL) {
+        pool_free(pool, MEMORY_KEYSPACE, generation->tables,
+                  keyspace->shards * sizeof(struct hashtable));
+    }
+    if (generation->deadlines != NULL) {
+        pool_free(pool, MEMORY_KEYSPACE, generation->deadlines,
+                  keyspace->shards * sizeof(struct shard_deadlines));
+    }
+    free(generation->tenders);
+    free(generation->counts);
+    free(generation);
+}
+
+static struct generation *generation_create(const struct keyspace *keyspace, struct pool *pool)
+{
+    struct generation *generation = calloc(1, sizeof(*generation));
+    if (generation == NULL) {
+        return NULL;
+    }
+    size_t tenders_size = keyspace->options.tenders * sizeof(struct tender);
+    size_t counts_size = keyspace->options.threads * sizeof(struct thread_counts);
+    generation->tables =
+        pool_alloc_zeroed(pool, MEMORY_KEYSPACE, keyspace->shards * sizeof(struct hashtable));
+    generation->deadlines =
+        pool_alloc_zeroed(pool, MEMORY_KEYSPACE, keyspace->shards * sizeof(struct shard_deadlines));
+    generation->tenders = aligned_alloc(CACHE_LINE, tenders_size);
+    generation->counts = aligned_alloc(CACHE_LINE, counts_size);
+    if (generation->tables == NULL || generation->deadlines == NULL ||
+        generation->tenders == NULL || generation->counts == NULL) {
+        generation_free_arrays(keyspace, generation, pool);
+        return NULL;
+    }
+    memset(generation->tenders, 0, tenders_size);
+    memset(generation->counts, 0, counts_size);
+    return generation;
+}
+
+struct generation *access_generation(struct access *access)
+{
+    if (LIKELY(access->generation != NULL)) {
+        return access->generation;
+    }
+    struct keyspace *keyspace = access->keyspace;
+    struct generation *fresh = generation_create(keyspace, access->thread->pool);
+    if (fresh == NULL) {
+        return NULL;
+    }
+    struct generation *existing = NULL;
+    // Release: who loads the pointer sees the arrays. Acquire: we see the winner's.
+    if (atomic_compare_exchange_strong_explicit(&keyspace->databases[access->db], &existing, fresh,
+                                                memory_order_acq_rel, memory_order_acquire)) {
+        access->generation = fresh;
+    } else {
+        generation_free_arrays(keyspace, fresh, access->thread->pool);
+        access->generation = existing;
+    }
+    return access->generation;
+}
+
+struct entry_freeing {
+    struct store_thread *thread;
+};
+
+static void free_entry(void *element, void *context)
+{
+    struct entry_freeing *freeing = context;
+    struct entry *entry = element;
+    if (entry_encoding(entry) == ENTRY_VALUE) {
+        value_drop(freeing->thread, entry_value(entry));
+    }
+    entry_free(entry, freeing->thread->pool);
+}
+
+// The values that were in there, now in the thread's trash.
+static void free_values(struct store_thread *thread)
+{
+    while (thread->trash != NULL) {
+        struct value *value = thread->trash;
+        thread->trash = value->next;
+        value_free(value, thread->pool);
+    }
+}
+
+void generation_destroy(struct keyspace *keyspace, struct generation *generation,
+                        struct store_thread *thread)
+{
+    struct entry_freeing freeing = {.thread = thread};
+    for (uint32_t shard = 0; shard < keyspace->shards; shard++) {
+        hashtable_drain(&generation->tables[shard], thread->pool, free_entry, &freeing);
+        if (generation->deadlines[shard].heap.capacity > 0) {
+            heap_deinit(&generation->deadlines[shard].heap, thread->pool);
+        }
+        free_values(thread);
+        pool_quiesce(thread->pool);
+    }
+    for (unsigned i = 0; i < keyspace->options.tenders; i++) {
+        heap_deinit(&generation->tenders[i].heap, thread->pool);
+    }
+    generation_free_arrays(keyspace, generation, thread->pool);
+}
+
+// ---- counts ----
+
+static int64_t sum_counts(const struct keyspace *keyspace, uint32_t db, bool with_deadline)
+{
+    const struct generation *generation =
+        atomic_load_explicit(&keyspace->databases[db], memory_order_acquire);
+    int64_t sum = 0;
+    for (unsigned i = 0; generation != NULL && i < keyspace->options.threads; i++) {
+        const struct thread_counts *counts = &generation->counts[i];
+        sum += atomic_load_explicit(with_deadline ? &counts->with_deadline : &counts->keys,
+                                    memory_order_relaxed);
+    }
+    return sum < 0 ? 0 : sum;
+}
+
+uint64_t keyspace_count(struct keyspace *keyspace, uint32_t db)
+{
+    return (uint64_t)sum_counts(keyspace, db, false);
+}
+
+uint64_t keyspace_count_volatile(struct keyspace *keyspace, uint32_t db)
+{
+    return (uint64_t)sum_counts(keyspace, db, true);
+}
+
+bool keyspace_is_used(const struct keyspace *keyspace, uint32_t db)
+{
+    return atomic_load_explicit(&keyspace->databases[db], memory_order_relaxed) != NULL;
+}
+
+// ---- flushing and trash ----
+
+void keyspace_flush(struct access *access, int64_t db)
+{
+    struct keyspace *keyspace = access->keyspace;
+    uint32_t first = db == KEYSPACE_ALL ? 0 : (uint32_t)db;
+    uint32_t last = db == KEYSPACE_ALL ? keyspace->options.databases - 1 : (uint32_t)db;
+    for (uint32_t i = first; i <= last; i++) {
+        // Who loads the pointer from here on begins with an empty database. Who has
+        // loaded it before finishes its command on the old content, as if earlier.
+        struct generation *old =
+            atomic_exchange_explicit(&keyspace->databases[i], NULL, memory_order_acq_rel);
+        if (old != NULL) {
+            old->next = access->thread->trash_generations;
+            access->thread->trash_generations = old;
+        }
+    }
+    access->generation = NULL;
+}
+
+bool keyspace_take_trash(struct store_thread *thread, struct trash *trash_out)
+{
+    if (LIKELY(thread->trash == NULL && thread->trash_generations == NULL)) {
+        return false;
+    }
+    *trash_out = (struct trash){.values = thread->trash, .generations = thread->trash_generations};
+    thread->trash = NULL;
+    thread->trash_generations = NULL;
+    return true;
+}
+
+void keyspace_free_trash(struct keyspace *keyspace, struct store_thread *thread,
+                         const struct trash *trash)
+{
+    struct value *value = trash->values;
+    while (value != NULL) {
+        struct value *next = value->next;
+        value_free(value, thread->pool);
+        pool_quiesce(thread->pool);
+        value = next;
+    }
+    struct generation *generation = trash->generations;
+    if (generation != NULL) {
+        pool_synchronize(thread->pool); // Until no command works on them any more.
+    }
+    while (generation != NULL) {
+        struct generation *next = generation->next;
+        generation_destroy(keyspace, generation, thread);
+        generation = next;
+    }
+    pool_flush(thread->pool);
+}
+
+void value_drop(struct store_thread *thread, struct value *value)
+{
+    struct waiter *waiter = value->waiters;
+    value->waiters = NULL;
+    if (value_release(value)) {
+        if (value_free_effort(value) > VALUE_FREE_INLINE_MAX) {
+            value->next = thread->trash;
+            thread->trash = value;
+        } else {
+            value_free(value, thread->pool);
+        }
+    }
+    while (waiter != NULL) {
+        struct waiter *next = waiter->next;
+        waiter->wake(waiter);
+        waiter = next;
+    }
+}
+
+void keyspace_drop_lent(struct store_thread *thread, struct value *value)
+{
+    DEBUG_ASSERT(value->type == VALUE_STRING);
+    if (value_release(value)) {
+        value->next = thread->trash;
+        thread->trash = value;
+    }
+}
+
+void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread, uint32_t shard,
+                     struct value *value)
+{
+    keyspace_lock_wait(keyspace, shard);
+    struct waiter *waiter = NULL;
+    bool is_last = value_release(value);
+    if (!is_last && !value_is_shared(value)) {
+        waiter = value->waiters;
+        value->waiters = NULL;
+    }
+    keyspace_unlock(keyspace, &shard, 1);
+    if (is_last) {
+        value->next = thread->trash;
+        thread->trash = value;
+    }
+    while (waiter != NULL) {
+        struct waiter *next = waiter->next;
+        waiter->wake(waiter);
+        waiter = next;
+    }
+}
+
+bool keyspace_may_change(struct entry *entry, struct waiter *waiter)
+{
+    if (entry_encoding(entry) != ENTRY_VALUE) {
+        return true;
+    }
+    struct value *value = entry_value(entry);
+    if (value->type == VALUE_STRING || !value_is_shared(value)) {
+        return true;
+    }
+    if (waiter != NULL) {
+        waiter->next = value->waiters;
+        value->waiters = waiter;
+    }
+    return false;
+}

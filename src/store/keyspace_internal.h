@@ -1,0 +1,105 @@
+/* keyspace_internal.h - what the files of store/ share.
+ *
+ * Threads: as keyspace.h says of the function that uses it.
+ */
+#pragma once
+
+#include "ds/hashtable.h"
+#include "store/entry_internal.h"
+#include "store/keyspace.h"
+
+#include <pthread.h>
+
+enum { CACHE_LINE = 64 };
+#define DEADLINE_NONE UINT64_MAX
+
+// A lock in its own cache line: workers fetch the line for writing ahead of time.
+struct shard_lock {
+    struct lock lock;
+} __attribute__((aligned(CACHE_LINE)));
+
+// A shard's keys with a deadline, and its place among the tender's shards.
+struct shard_deadlines {
+    struct heap heap;      // Of entries' nodes, by deadline.
+    struct heap_node node; // In the tender's heap; its key is at or before heap's first.
+    uint32_t linked;       // Whether node is in the tender's heap. Guarded by its lock.
+};
+
+// The shards that one worker tends, by their first deadline. Lock order: after shards.
+struct tender {
+    struct lock lock;
+    struct heap heap;
+} __attribute__((aligned(CACHE_LINE)));
+
+// Written by one thread, read by all.
+struct thread_counts {
+    _Atomic int64_t keys;
+    _Atomic int64_t with_deadline;
+} __attribute__((aligned(CACHE_LINE)));
+
+/* One database's content between two flushes. */
+struct generation {
+    struct hashtable *tables;          // One per shard; 8 bytes each, mostly read.
+    struct shard_deadlines *deadlines; // One per shard.
+    struct tender *tenders;
+    struct thread_counts *counts; // One per store_thread.
+    struct generation *next;      // Links those that wait to be freed.
+};
+
+struct keyspace {
+    struct keyspace_options options;
+    unsigned hash_shift; // hash >> hash_shift is the shard.
+    uint32_t shards;
+    struct hashtable_type type;
+    struct shard_lock *locks;
+    _Atomic(struct generation *) *databases;
+    _Atomic uint64_t *planned; // Per tender: when it means to wake; DEADLINE_NONE: never.
+    struct depot *depot;
+    struct pool *pool; // For what lives as long as the keyspace. Guarded by threads_lock.
+    pthread_mutex_t threads_lock; // Guards threads.
+    struct store_thread **threads;
+};
+
+static inline uint32_t shard_of(const struct keyspace *keyspace, uint64_t hash)
+{
+    return (uint32_t)(hash >> keyspace->hash_shift);
+}
+
+/* The part of a key's hash that its shard's table sees. */
+static inline uint64_t table_hash(const struct keyspace *keyspace, uint64_t hash)
+{
+    return hash << keyspace->options.shard_bits;
+}
+
+/* The generation to write to, made if there is none yet; NULL when out of memory. */
+struct generation *access_generation(struct access *access);
+
+/* Free a generation that nobody can reach any more, with all that is in it. */
+void generation_destroy(struct keyspace *keyspace, struct generation *generation,
+                        struct store_thread *thread);
+
+/* Unlink an entry from its table and heap, count it out and free it. */
+void entry_drop(struct access *access, uint64_t hash, struct entry *entry);
+
+/* The same for an entry that is past its deadline, telling who listens. */
+void entry_expire(struct access *access, uint64_t hash, struct entry *entry);
+
+/* Let the key's reference to a value go: wake who waits to change it, free it if
+ * that was the last (big ones through the thread's trash). */
+void value_drop(struct store_thread *thread, struct value *value);
+
+/* A deadline is about to enter a shard's heap: see to it that the tender looks at the
+ * shard by then. 0 or -ENOMEM. */
+NODISCARD int expiry_arm(struct access *access, struct generation *generation, uint32_t shard,
+                         uint64_t deadline_ms);
+
+static inline void count_add(_Atomic int64_t *count, int64_t n)
+{
+    int64_t old = atomic_load_explicit(count, memory_order_relaxed);
+    atomic_store_explicit(count, old + n, memory_order_relaxed);
+}
+
+static inline bool entry_is_due(const struct entry *entry, uint64_t now_ms)
+{
+    return entry_has_deadline(entry) && entry_deadline_ms(entry) <= now_ms;
+}

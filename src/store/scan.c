@@ -1,0 +1,110 @@
+/* Walks over the whole keyspace, one shard at a time.
+ *
+ *   cursor:  shard │ position in its table (48 bits)        0 begins and ends
+ */
+#include "store/keyspace_internal.h"
+
+enum { CURSOR_POSITION_BITS = 48 };
+
+struct visiting {
+    const struct access *access;
+    keyspace_visit visit;
+    void *context;
+    size_t seen;
+};
+
+static void visit_live(void *element, void *context)
+{
+    struct visiting *visiting = context;
+    const struct entry *entry = element;
+    visiting->seen++;
+    if (!entry_is_due(entry, visiting->access->now_ms)) {
+        visiting->visit(entry, visiting->context);
+    }
+}
+
+static bool is_empty(const struct hashtable *table)
+{
+    return atomic_load_explicit(&table->root, memory_order_relaxed) == 0;
+}
+
+static bool lock_for(struct access *access, const struct keyspace_walk *walk, uint32_t shard)
+{
+    if (walk->may_wait) {
+        keyspace_lock_wait(access->keyspace, shard);
+        return true;
+    }
+    return keyspace_lock(access->keyspace, &shard, 1, walk->waiter);
+}
+
+bool keyspace_scan(struct access *access, struct keyspace_walk *walk, keyspace_visit visit,
+                   void *context)
+{
+    struct keyspace *keyspace = access->keyspace;
+    struct visiting visiting = {.access = access, .visit = visit, .context = context};
+    uint64_t shard = walk->cursor >> CURSOR_POSITION_BITS;
+    uint64_t position = walk->cursor << (64 - CURSOR_POSITION_BITS);
+    uint32_t locked = 0;
+    while (access->generation != NULL && shard < keyspace->shards &&
+           visiting.seen < walk->elements_min && locked < walk->shards_max) {
+        struct hashtable *table = &access->generation->tables[shard];
+        if (!is_empty(table)) {
+            if (!lock_for(access, walk, (uint32_t)shard)) {
+                walk->cursor =
+                    shard << CURSOR_POSITION_BITS | position >> (64 - CURSOR_POSITION_BITS);
+                return false;
+            }
+            position = hashtable_scan(table, &keyspace->type, position,
+                                      walk->elements_min - visiting.seen, visit_live, &visiting);
+            uint32_t index = (uint32_t)shard;
+            keyspace_unlock(keyspace, &index, 1);
+            locked++;
+        } else {
+            position = 0;
+        }
+        shard += position == 0;
+    }
+    bool is_over = access->generation == NULL || shard >= keyspace->shards;
+    walk->cursor =
+        is_over ? 0 : shard << CURSOR_POSITION_BITS | position >> (64 - CURSOR_POSITION_BITS);
+    return true;
+}
+
+// One live entry of a shard, which is locked; NULL if a few picks find none.
+static const struct entry *pick(struct access *access, uint32_t shard, struct random *random)
+{
+    enum { PICKS = 16 };
+    for (int i = 0; i < PICKS; i++) {
+        const struct entry *entry = hashtable_random(&access->generation->tables[shard], random);
+        if (entry == NULL || !entry_is_due(entry, access->now_ms)) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+bool keyspace_random(struct access *access, struct random *random, keyspace_visit visit,
+                     void *context)
+{
+    struct keyspace *keyspace = access->keyspace;
+    if (access->generation == NULL) {
+        return false;
+    }
+    uint32_t start = (uint32_t)random_below(random, keyspace->shards);
+    for (uint32_t i = 0; i < keyspace->shards; i++) {
+        uint32_t shard = (start + i) & (keyspace->shards - 1);
+        if (is_empty(&access->generation->tables[shard]) ||
+            !keyspace_lock(keyspace, &shard, 1, NULL)) {
+            continue;
+        }
+        const struct entry *entry = pick(access, shard, random);
+        if (entry != NULL) {
+            visit(entry, context);
+        }
+        keyspace_unlock(keyspace, &shard, 1);
+        if (entry != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
