@@ -1,0 +1,185 @@
+"""INFO: sections and fields as in Redis."""
+
+import os
+import re
+
+from harness import ServerCase, both_protocols, fastkv_only, wait_until
+
+FIELDS = {
+    'Server': 'redis_version redis_mode os arch_bits process_id run_id tcp_port '
+              'uptime_in_seconds uptime_in_days executable',
+    'Clients': 'connected_clients maxclients blocked_clients',
+    'Memory': 'used_memory used_memory_human used_memory_rss used_memory_peak '
+              'used_memory_peak_human mem_fragmentation_ratio mem_allocator',
+    'Stats': 'total_connections_received total_commands_processed instantaneous_ops_per_sec '
+             'total_net_input_bytes total_net_output_bytes rejected_connections expired_keys '
+             'evicted_keys keyspace_hits keyspace_misses total_error_replies',
+    'CPU': 'used_cpu_sys used_cpu_user',
+}
+
+
+def sections(text):
+    """{section: {field: value}}, checking the form on the way."""
+    found, section = {}, None
+    for line in text.decode().split('\r\n'):
+        if line.startswith('# '):
+            section = found.setdefault(line[2:], {})
+        elif line:
+            name, colon, value = line.partition(':')
+            assert colon and section is not None, f'not a field: {line!r}'
+            assert re.fullmatch(r'[A-Za-z0-9_.|-]+', name), f'not a field name: {line!r}'
+            section[name] = value
+    return found
+
+
+@both_protocols
+class Info(ServerCase):
+    def info(self, *names):
+        return sections(self.c('INFO', *names))
+
+    def test_info(self):
+        found = self.info()
+        for section, names in FIELDS.items():
+            self.assertIn(section, found)
+            missing = set(names.split()).difference(found[section])
+            self.assertEqual(missing, set(), f'of section {section}')
+        self.assertIn('Keyspace', found)
+        self.assertNotIn('Commandstats', found)
+
+    def test_info_of_sections(self):
+        self.assertEqual(set(self.info('memory')), {'Memory'})
+        self.assertEqual(set(self.info('MEMORY')), {'Memory'})
+        self.assertEqual(set(self.info('memory', 'cpu')), {'Memory', 'CPU'})
+        self.assertEqual(self.info('nosuch'), {})
+        for every in ('all', 'everything'):
+            self.assertIn('Commandstats', self.info(every))
+            self.assertIn('Server', self.info(every))
+        self.assertIn('Server', self.info('default'))
+        self.assertEqual(set(self.info('commandstats')), {'Commandstats'})
+
+    def test_server(self):
+        server = self.info('server')['Server']
+        self.assertEqual(server['process_id'], str(self.server.process.pid))
+        self.assertEqual(server['tcp_port'], str(self.server.port))
+        self.assertRegex(server['redis_version'], r'^\d+\.\d+\.\d+$')
+        self.assertGreaterEqual(int(server['uptime_in_seconds']), 0)
+        self.assertEqual(server['arch_bits'], '64')
+
+    def test_clients(self):
+        before = int(self.info('clients')['Clients']['connected_clients'])
+        others = [self.client() for _ in range(7)]
+        for other in others:
+            other('PING')
+        wait_until(lambda: int(self.info('clients')['Clients']['connected_clients']) == before + 7,
+                   what='7 clients more')
+        for other in others:
+            other.close()
+        wait_until(lambda: int(self.info('clients')['Clients']['connected_clients']) == before,
+                   what='the clients to be gone')
+        self.assertEqual(self.info('clients')['Clients']['maxclients'], '10000')
+
+    def test_used_memory(self):
+        def used():
+            return int(self.info('memory')['Memory']['used_memory'])
+
+        before = used()
+        size = 4 << 20
+        self.client('resp')('SET', 'big', os.urandom(size))
+        wait_until(lambda: size <= used() - before < size + size // 2, what='4 MiB in used_memory')
+        self.c('DEL', 'big')
+        wait_until(lambda: abs(used() - before) < size // 4, what='4 MiB less in used_memory')
+        memory = self.info('memory')['Memory']
+        self.assertGreaterEqual(int(memory['used_memory_peak']), before + size)
+        self.assertRegex(memory['used_memory_human'], r'^\d+(\.\d+)?[BKMGT]$')
+        self.assertGreater(int(memory['used_memory_rss']), 1 << 20)
+
+    def test_used_memory_of_many_keys_comes_back(self):
+        def used():
+            return int(self.info('memory')['Memory']['used_memory'])
+
+        before = used()
+        client = self.client('resp')
+        client.pipeline([('SET', f'k{i}', 'v' * 50) for i in range(5000)])
+        self.assertGreater(used() - before, 5000 * 55)
+        client.pipeline([('DEL', f'k{i}') for i in range(5000)])
+        wait_until(lambda: used() - before < 5000 * 55, what='less used_memory')
+
+    def test_stats(self):
+        def stats():
+            return {name: float(value) for name, value in self.info('stats')['Stats'].items()
+                    if re.fullmatch(r'[0-9.]+', value)}
+
+        self.c('SET', 'k', 'v')
+        before = stats()
+        self.c('GET', 'k')
+        self.c('GET', 'absent')
+        self.c('MGET', 'k', 'absent', 'absent')
+        after = stats()
+
+        def grown(name):
+            return after[name] - before[name]
+
+        self.assertEqual(grown('keyspace_hits'), 2)
+        self.assertEqual(grown('keyspace_misses'), 3)
+        self.assertGreaterEqual(grown('total_commands_processed'), 3)
+        self.assertGreater(grown('total_net_input_bytes'), 20)
+        self.assertGreater(grown('total_net_output_bytes'), 10)
+        self.client()('PING')
+        self.assertEqual(stats()['total_connections_received'],
+                         after['total_connections_received'] + 1)
+        before = stats()
+        self.c('NOSUCH')
+        self.c('GET')
+        self.c('INCRBY', 'k', 'x')
+        self.assertEqual(stats()['total_error_replies'] - before['total_error_replies'], 3)
+
+    def test_expired_keys(self):
+        before = int(self.info('stats')['Stats']['expired_keys'])
+        for i in range(50):
+            self.c('SET', f'k{i}', 'v', 'PX', 1 + i)
+        wait_until(lambda: int(self.info('stats')['Stats']['expired_keys']) == before + 50,
+                   what='50 expired keys')
+
+    def test_cpu(self):
+        cpu = self.info('cpu')['CPU']
+        total = float(cpu['used_cpu_sys']) + float(cpu['used_cpu_user'])
+        self.assertGreater(total, 0)
+        self.assertAlmostEqual(total, self.server.cpu(), delta=1.0)
+
+    def test_commandstats(self):
+        def of(name):
+            text = self.info('commandstats')['Commandstats'].get('cmdstat_' + name)
+            if text is None:
+                return {}
+            return {key: float(value) for key, value in
+                    (part.split('=') for part in text.split(','))}
+
+        before = of('getdel').get('calls', 0)
+        self.c('SET', 'k', 'v')
+        self.c('GETDEL', 'k')
+        self.c('ZADD', 'k', 1, 'm')
+        self.c('GETDEL', 'k')
+        self.c('GETDEL')
+        after = of('getdel')
+        self.assertEqual(after['calls'] - before, 2)
+        self.assertEqual(set(after), {'calls', 'usec', 'usec_per_call', 'rejected_calls',
+                                      'failed_calls'})
+        self.assertGreaterEqual(after['failed_calls'], 1)
+        self.assertGreaterEqual(after['rejected_calls'], 1)
+
+    def test_keyspace(self):
+        self.assertEqual(self.info('keyspace'), {'Keyspace': {}})
+        self.c('SET', 'a', 1)
+        self.c('SET', 'b', 1, 'EX', 1000)
+        self.c('SELECT', 4)
+        self.c('SET', 'c', 1)
+        found = self.info('keyspace')['Keyspace']
+        self.assertEqual(set(found), {'db0', 'db4'})
+        self.assertRegex(found['db0'], r'^keys=2,expires=1,avg_ttl=\d+')
+        self.assertRegex(found['db4'], r'^keys=1,expires=0,avg_ttl=0')
+
+    @fastkv_only('has no allocation tags')
+    def test_memory_by_tag(self):
+        memory = self.info('memory')['Memory']
+        names = [name for name in memory if re.search('entr|table|zset|connection|client', name)]
+        self.assertGreaterEqual(len(names), 2, sorted(memory))
