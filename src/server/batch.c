@@ -1,0 +1,317 @@
+/* Execution in batches: requests of all ready connections are parsed and their keys'
+ * buckets prefetched as they come; when the batch is full, the entries are
+ * prefetched, then all are executed in order. */
+#include "base/clock.h"
+#include "server/server.h"
+#include "server/worker_internal.h"
+
+#include <stdlib.h>
+
+// ---- one call ----
+
+static void count_call(struct worker *worker, const struct call *call, uint64_t errors,
+                       uint64_t started_ns)
+{
+    counter_add(&worker->counts.commands, 1);
+    if (call->command == NULL) {
+        return;
+    }
+    struct command_counts *counts = &worker->counts.by_command[call->command->index];
+    if (UNLIKELY(call->wrong_arity || call->out_of_memory)) {
+        counter_add(&counts->rejected, 1);
+        return;
+    }
+    counter_add(&counts->calls, 1);
+    if (UNLIKELY(errors > 0)) {
+        counter_add(&counts->failed, 1);
+    }
+    if (UNLIKELY(started_ns != 0)) {
+        counter_add(&counts->sampled_ns, clock_monotonic_ns() - started_ns);
+    }
+}
+
+// Execute one call of the batch; its replies go to the open output.
+static void execute_call(struct worker *worker, struct client *client, struct call *call)
+{
+    struct reply reply;
+    reply_init(&reply, &worker->output.to_chain.sink, client->session.protocol);
+    // Reading the clock costs as much as a short command: time one call in a few.
+    uint64_t started_ns = worker->executed++ % COMMAND_SAMPLE == 0 ? clock_monotonic_ns() : 0;
+    switch (call_execute(call, &reply, &client->waiter)) {
+    case CALL_DONE:
+        break;
+    case CALL_WAITS:
+        client->is_parked = true;
+        counter_add(&worker->counts.suspended, 1);
+        return;
+    case CALL_DEFERRED:
+        worker_defer(worker, client, call);
+        break;
+    }
+    count_call(worker, call, reply.errors, started_ns);
+    if (UNLIKELY(client->session.closes)) {
+        client->is_closing = true;
+    }
+}
+
+// ---- replies ----
+
+static void output_open(struct worker *worker, struct client *client)
+{
+    output_begin(&worker->output, &client->chain);
+}
+
+static void output_close(struct worker *worker, struct client *client)
+{
+    bool failed;
+    struct bytes run = output_end(&worker->output, &failed);
+    if (UNLIKELY(failed)) {
+        counter_add(&worker->counts.output_limit_closes, 1);
+        log_write(&worker->server->log, LOG_LEVEL_WARNING,
+                  "closing %s: unread replies exceed the limit or memory", client->peer);
+        worker_shut(worker, client);
+        return;
+    }
+    if (client->run.size == 0) {
+        client->run = run;
+    } else if (run.size > 0) {
+        // Runs of one turn follow each other in the arena.
+        ASSERT(client->run.data + client->run.size == run.data);
+        client->run.size += run.size;
+    }
+    if (client->run.size > 0 || client->chain.bytes > 0) {
+        worker_outgoing(worker, client);
+    }
+}
+
+// ---- batches ----
+
+static bool may_execute(const struct client *client)
+{
+    return !client_is_suspended(client) && !client->is_closing && !client->is_shut;
+}
+
+/* A client's part of a batch was executed: its input up to there is done with. What
+ * was parsed but not executed (it was suspended in between) is parsed again later. */
+static void settle(struct client *client)
+{
+    if (client->consumed < client->parsed) {
+        client->parser = (struct parser){0};
+    }
+    size_t consumed = client->consumed;
+    client->parsed = client->consumed = 0;
+    if (consumed > 0) {
+        client_consume(client, consumed);
+    }
+}
+
+static void run_batch(struct worker *worker)
+{
+    for (unsigned i = 0; i < worker->batch_count; i++) {
+        call_prefetch_entries(&worker->batch[i].call, &worker->context);
+    }
+    struct client *current = NULL;
+    for (unsigned i = 0; i < worker->batch_count; i++) {
+        struct batch_slot *slot = &worker->batch[i];
+        if (slot->client != current) {
+            if (current != NULL) {
+                output_close(worker, current);
+                settle(current);
+            }
+            current = slot->client;
+            output_open(worker, current);
+        }
+        if (LIKELY(may_execute(current))) {
+            execute_call(worker, current, &slot->call);
+            if (LIKELY(!current->is_parked)) {
+                current->consumed = slot->end;
+            }
+        }
+        call_release(&slot->call, &worker->context);
+    }
+    if (current != NULL) {
+        output_close(worker, current);
+        settle(current);
+    }
+    worker->batch_count = 0;
+    worker->args_used = 0;
+}
+
+static void add_to_batch(struct worker *worker, struct client *client, uint32_t argc, size_t size)
+{
+    struct batch_slot *slot = &worker->batch[worker->batch_count++];
+    slot->client = client;
+    client->parsed += size;
+    slot->end = client->parsed;
+    client->quota--;
+    call_prepare(&slot->call, &worker->context, &client->session, &worker->args[worker->args_used],
+                 argc);
+    call_prefetch_buckets(&slot->call, &worker->context);
+    worker->args_used += argc;
+    if (worker->batch_count == WORKER_BATCH) {
+        run_batch(worker);
+    }
+}
+
+// A request with more arguments than a batch holds: parse it again into memory for it.
+static void execute_alone(struct worker *worker, struct client *client, uint32_t argc)
+{
+    struct pool *pool = worker->store->pool;
+    struct bytes *args = pool_alloc(pool, MEMORY_JOB, argc * sizeof(*args));
+    struct parse_result result = {.status = PARSE_FATAL};
+    if (args != NULL) {
+        request_parse(client->session.protocol, &client->parser, client_pending(client), args, argc,
+                      &result);
+    }
+    output_open(worker, client);
+    if (result.status == PARSE_DONE) {
+        struct call call;
+        call_prepare(&call, &worker->context, &client->session, args, result.argc);
+        execute_call(worker, client, &call);
+        call_release(&call, &worker->context);
+        client->parsed = result.size;
+        client->consumed = client->is_parked ? 0 : result.size;
+        client->quota--;
+    } else {
+        struct reply reply;
+        reply_init(&reply, &worker->output.to_chain.sink, client->session.protocol);
+        reply_error(&reply, "ERR out of memory");
+        client->is_closing = true; // The stream's place in the input is lost.
+    }
+    output_close(worker, client);
+    settle(client);
+    if (args != NULL) {
+        pool_free(pool, MEMORY_JOB, args, argc * sizeof(*args));
+    }
+}
+
+static void answer_mistake(struct worker *worker, struct client *client,
+                           const struct parse_result *result)
+{
+    struct reply reply;
+    output_open(worker, client);
+    reply_init(&reply, &worker->output.to_chain.sink, client->session.protocol);
+    reply_error(&reply, "%s", result->error);
+    output_close(worker, client);
+    client_consume(client, result->size);
+    client->quota--;
+    if (result->status == PARSE_FATAL) {
+        client->is_closing = true;
+    }
+}
+
+/* Parse the next request. False when there is none to be had now. Requests before it
+ * that stand in the batch are executed first wherever their order could suffer. */
+static bool take_request(struct worker *worker, struct client *client)
+{
+    struct bytes pending = client_pending(client);
+    pending = bytes_make(pending.data + client->parsed, pending.size - client->parsed);
+    if (pending.size == 0) {
+        return false;
+    }
+    if (UNLIKELY(client->session.protocol == PROTOCOL_UNKNOWN)) {
+        client->session.protocol = protocol_detect(pending.data[0]);
+    }
+    struct parse_result result;
+    request_parse(client->session.protocol, &client->parser, pending,
+                  &worker->args[worker->args_used], WORKER_BATCH_ARGS - worker->args_used, &result);
+    switch (result.status) {
+    case PARSE_DONE:
+        add_to_batch(worker, client, result.argc, result.size);
+        return true;
+    case PARSE_MORE:
+        return false;
+    case PARSE_EMPTY:
+        if (client->parsed > 0) {
+            run_batch(worker);
+        }
+        if (may_execute(client)) {
+            client_consume(client, result.size);
+        }
+        return true;
+    case PARSE_ARGS:
+        if (worker->batch_count > 0) {
+            run_batch(worker);
+        } else {
+            execute_alone(worker, client, result.argc);
+        }
+        return true;
+    case PARSE_INVALID:
+    case PARSE_FATAL:
+        if (client->parsed > 0) {
+            run_batch(worker);
+        }
+        if (may_execute(client)) {
+            answer_mistake(worker, client, &result);
+        }
+        return true;
+    }
+    return false;
+}
+
+// Parse a client's requests into the batch until its input or its quota ends.
+static void fill_from(struct worker *worker, struct client *client)
+{
+    bool has_more = true;
+    while (has_more && client->quota > 0 && may_execute(client)) {
+        if (UNLIKELY(client->chain.bytes > OUTPUT_PAUSE)) {
+            client->is_throttled = true;
+            return;
+        }
+        has_more = take_request(worker, client);
+    }
+    if (has_more && may_execute(client)) {
+        worker_ready(worker, client); // Its quota is used up: the next turn.
+    }
+}
+
+// Everything that was to be executed in this turn is: keep what is left for later.
+static void finish(struct worker *worker, struct client *client)
+{
+    if (client->is_shut) {
+        worker_release(worker, client);
+        return;
+    }
+    if (UNLIKELY(client->is_closing)) {
+        worker_outgoing(worker, client); // Nothing more is executed.
+        return;
+    }
+    if (UNLIKELY(!client_keep(client))) {
+        worker_shut(worker, client);
+        return;
+    }
+    bool goes_on = client->is_ready || client_is_suspended(client) || client->is_throttled;
+    if (UNLIKELY(goes_on)) {
+        worker_pause_if_full(worker, client);
+    } else if (UNLIKELY(client->has_ended)) {
+        client->is_closing = true;
+        worker_outgoing(worker, client);
+    } else if (UNLIKELY(client->is_paused)) {
+        client->is_paused = false;
+        loop_resume(worker->loop, &client->stream);
+    }
+}
+
+void worker_execute(struct worker *worker)
+{
+    struct client *turn = NULL;
+    struct client *client = worker->ready_first;
+    worker->ready_first = worker->ready_last = NULL;
+    while (client != NULL) {
+        struct client *next = client->next_ready;
+        client->is_ready = false;
+        client->quota = WORKER_REQUESTS_PER_TURN;
+        client->next_turn = turn;
+        turn = client;
+        if (LIKELY(may_execute(client))) {
+            fill_from(worker, client);
+        }
+        client = next;
+    }
+    run_batch(worker);
+    while (turn != NULL) {
+        struct client *next = turn->next_turn;
+        finish(worker, turn);
+        turn = next;
+    }
+}

@@ -1,0 +1,113 @@
+/* client.h - one connection and everything that belongs to it.
+ *
+ *             data                       requests               replies
+ *   socket ───────> view / input ──────> batch ──> handlers ──> run / chain ──> socket
+ *
+ *   ready      has unread input and may execute             worker's ready queue
+ *   suspended  waits for a lock (parked) or a background job (deferred): its input stays
+ *   throttled  does not read its replies: its input stays, too
+ *   closing    closes as soon as its replies are sent
+ *   shut       given up; freed once the loop, a lock or a job let go of it
+ *
+ * Unread input is either lent by the loop for this turn (view) or the client's own
+ * (input), never both. Idle connections own no buffer at all.
+ *
+ * Threads: the worker that owns it. Others reach it through the worker's mailbox:
+ *          `mail` is posted by whoever wakes `waiter`.
+ */
+#pragma once
+
+#include "base/lock.h"
+#include "base/mailbox.h"
+#include "command/call.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "proto/request.h"
+#include "server/output.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct worker;
+
+enum mail_kind { MAIL_CONNECTION, MAIL_WOKEN, MAIL_JOB_DONE, MAIL_EXPIRY, MAIL_STOP };
+
+/* What a worker's mailbox carries. */
+struct mail {
+    struct message message;
+    enum mail_kind kind;
+};
+
+enum { CLIENT_NAME_MAX = 64 };
+
+struct client {
+    struct stream stream;
+    struct worker *worker;
+    struct client *prev, *next; // All clients of the worker, the least active first.
+    struct client *next_ready;
+    struct client *next_turn;
+    struct client *next_outgoing;
+
+    struct bytes view; // Unread input lent until the next loop_wait.
+    char *input;       // Unread input of our own, from input_start on.
+    size_t input_start, input_size, input_capacity;
+    struct parser parser;
+    size_t parsed;   // Bytes of unread input that stand in the batch.
+    size_t consumed; // Of these, executed.
+    unsigned quota;  // Requests it may still execute in this turn.
+
+    struct bytes run;   // Replies in the worker's arena.
+    struct chain chain; // Replies after those.
+
+    struct session session;
+    struct waiter waiter;
+    struct mail mail;
+
+    bool is_ready, is_outgoing;   // Linked there.
+    bool is_parked, is_deferred;  // Suspended.
+    bool is_throttled, is_paused; // Paused: the loop does not read.
+    bool is_sending, sends_run;
+    bool has_ended; // The peer sends no more.
+    bool is_closing, is_shut, is_open;
+
+    uint64_t created_ms, active_ms;
+    char peer[LISTENER_ADDRESS_MAX];
+    char name[CLIENT_NAME_MAX];
+};
+
+static inline bool client_is_suspended(const struct client *client)
+{
+    return client->is_parked || client->is_deferred;
+}
+
+/* Unread input. */
+static inline struct bytes client_pending(const struct client *client)
+{
+    if (client->view.size > 0) {
+        return client->view;
+    }
+    return bytes_make(client->input + client->input_start,
+                      client->input_size - client->input_start);
+}
+
+/* A connection of `worker` over the socket `fd`, received from at once; NULL when out
+ * of resources (the descriptor stays the caller's). */
+struct client *client_create(struct worker *worker, int fd, const char *peer, uint64_t id);
+
+/* Free it; nothing else holds it any more. */
+void client_destroy(struct client *client);
+
+/* Take in what arrived. False when out of memory. */
+NODISCARD bool client_receive(struct client *client, struct bytes data);
+
+/* The first `size` bytes of the unread input are done with. */
+void client_consume(struct client *client, size_t size);
+
+/* Move what the loop lent to memory of our own. False when out of memory. */
+NODISCARD bool client_keep(struct client *client);
+
+/* The client around its session, waiter or stream. */
+struct client *client_of_session(struct session *session);
+struct client *client_of_waiter(struct waiter *waiter);
+struct client *client_of_stream(struct stream *stream);
+struct client *client_of_mail(struct mail *mail);

@@ -1,0 +1,414 @@
+#include "server/server.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    DESCRIPTORS_BESIDE = 64, // For all but clients.
+    DESCRIPTORS_PER_WORKER = 4,
+    ACCEPTS_AT_ONCE = 64,
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(char error_out[SERVER_ERROR_MAX], int error,
+                                                      const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(error_out, SERVER_ERROR_MAX, format, arguments);
+    va_end(arguments);
+    return error;
+}
+
+// ---- opening ----
+
+// Make room for the descriptors of all clients, or lower their number to what there is.
+static void raise_descriptor_limit(struct server *server)
+{
+    rlim_t beside = DESCRIPTORS_BESIDE + (rlim_t)server->config.workers * DESCRIPTORS_PER_WORKER;
+    rlim_t wanted = server->config.clients_max + beside;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
+        return;
+    }
+    struct rlimit raised = {.rlim_cur = wanted,
+                            .rlim_max = limit.rlim_max > wanted ? limit.rlim_max : wanted};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
+        return;
+    }
+    raised = (struct rlimit){.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    (void)setrlimit(RLIMIT_NOFILE, &raised);
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t possible = limit.rlim_cur > beside + 1 ? limit.rlim_cur - beside : 1;
+    if (possible < server->config.clients_max) {
+        log_write(&server->log, LOG_LEVEL_WARNING,
+                  "maxclients lowered from %u to %llu: the limit of open files is %llu; raise it "
+                  "with ulimit -n",
+                  server->config.clients_max, (unsigned long long)possible,
+                  (unsigned long long)limit.rlim_cur);
+        server->config.clients_max = (unsigned)possible;
+    }
+}
+
+static int choose_io(struct server *server, char error_out[SERVER_ERROR_MAX])
+{
+    struct loop *loop;
+    int refusal = 0;
+    int error = loop_open(server->config.io, &loop, &refusal);
+    if (error < 0) {
+        return fail(error_out, error, "cannot use --io %s: %s; --io auto takes what works",
+                    server->config.io == LOOP_URING ? "uring" : "epoll", strerror(-error));
+    }
+    server->io = strcmp(loop_name(loop), "epoll") == 0 ? LOOP_EPOLL : LOOP_URING;
+    if (server->config.io == LOOP_AUTO && server->io == LOOP_EPOLL) {
+        log_write(&server->log, LOG_LEVEL_NOTICE, "io_uring is refused (%s): using epoll",
+                  strerror(-refusal));
+    }
+    loop_close(loop);
+    return 0;
+}
+
+static void wake_tender(void *context, unsigned tender)
+{
+    struct server *server = context;
+    worker_wake_for_expiry(&server->workers[tender]);
+}
+
+static int make_run_id(struct server *server)
+{
+    unsigned char bytes[RUN_ID_SIZE / 2];
+    int error = random_fill(bytes, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        (void)snprintf(server->run_id + 2 * i, 3, "%02x", bytes[i]);
+    }
+    return error;
+}
+
+static int open_store(struct server *server)
+{
+    unsigned workers = server->config.workers;
+    struct keyspace_options options = {
+        .databases = server->config.databases,
+        .threads = workers + BACKGROUND_THREADS,
+        .tenders = workers,
+        .wake = wake_tender,
+        .context = server,
+    };
+    int error = random_fill(&options.secret, sizeof(options.secret));
+    if (error == 0) {
+        error = make_run_id(server);
+    }
+    if (error < 0) {
+        return error;
+    }
+    size_t size = workers * sizeof(struct worker);
+    server->workers = aligned_alloc(64, (size + 63) / 64 * 64);
+    server->keyspace = keyspace_create(&options);
+    if (server->workers == NULL || server->keyspace == NULL) {
+        return -ENOMEM;
+    }
+    memset(server->workers, 0, size);
+    return background_start(&server->background, server->keyspace);
+}
+
+static int start_workers(struct server *server)
+{
+    for (unsigned i = 0; i < server->config.workers; i++) {
+        int error = worker_init(&server->workers[i], server, i);
+        server->workers_ready++;
+        if (error < 0) {
+            return error;
+        }
+    }
+    for (unsigned i = 0; i < server->config.workers; i++) {
+        int error = worker_start(&server->workers[i]);
+        if (error < 0) {
+            return error;
+        }
+        server->workers_running++;
+        while (sem_wait(&server->started) != 0) {
+        }
+        if (server->start_error < 0) {
+            return server->start_error;
+        }
+    }
+    return 0;
+}
+
+static int listen_at(struct server *server, const char *host, char error_out[SERVER_ERROR_MAX])
+{
+    struct listener *listener = &server->listeners[server->listener_count];
+    uint16_t port = server->config.port;
+    if (port == 0 && server->listener_count > 0) {
+        port = server->listeners[0].port; // A free port was asked for: the same everywhere.
+    }
+    int error = listener_open_tcp(listener, host, port);
+    if (error == -EADDRINUSE) {
+        return fail(error_out, error,
+                    "cannot listen on %s port %u: it is in use; stop what uses it or choose "
+                    "another with --port",
+                    host, port);
+    }
+    if (error < 0) {
+        return fail(error_out, error,
+                    "cannot listen on %s port %u: %s; choose with --bind and "
+                    "--port",
+                    host, port, error == -EINVAL ? "no such address" : strerror(-error));
+    }
+    server->listener_count++;
+    return 0;
+}
+
+static int listen_unix(struct server *server, char error_out[SERVER_ERROR_MAX])
+{
+    struct listener *listener = &server->listeners[server->listener_count];
+    const char *path = server->config.unix_path;
+    int error = listener_open_unix(listener, path, server->config.unix_mode);
+    if (error == -EADDRINUSE) {
+        return fail(error_out, error,
+                    "cannot listen on %s: another server uses it; choose "
+                    "another --unixsocket",
+                    path);
+    }
+    if (error < 0) {
+        return fail(error_out, error,
+                    "cannot listen on %s: %s; choose a --unixsocket in a "
+                    "directory that can be written to",
+                    path, strerror(-error));
+    }
+    server->listener_count++;
+    return 0;
+}
+
+static int open_listeners(struct server *server, char error_out[SERVER_ERROR_MAX])
+{
+    const struct config *config = &server->config;
+    for (unsigned i = 0; i < config->bind_count; i++) {
+        int error = listen_at(server, config->bind[i], error_out);
+        if (error < 0) {
+            return error;
+        }
+    }
+    if (config->bind_count == 0) {
+        int error = listen_at(server, "127.0.0.1", error_out);
+        if (error < 0) {
+            return error;
+        }
+        error = listen_at(server, "::1", error_out);
+        if (error == -EADDRINUSE) {
+            return error;
+        } // Else there is no IPv6 here, which nobody asked for.
+    }
+    if (config->unix_path[0] != '\0') {
+        int error = listen_unix(server, error_out);
+        if (error < 0) {
+            return error;
+        }
+    }
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        log_write(&server->log, LOG_LEVEL_NOTICE, "listening on %s", server->listeners[i].address);
+    }
+    return 0;
+}
+
+int server_open(struct server *server, const struct config *config,
+                char error_out[SERVER_ERROR_MAX])
+{
+    *server = (struct server){.config = *config,
+                              .stop_fd = -1,
+                              .spare_fd = -1,
+                              .signal_fd = -1,
+                              .host = {.ops = &server_host_ops}};
+    int error = log_open(&server->log, config->log_path, config->log_level);
+    if (error < 0) {
+        return fail(error_out, error, "cannot write the log %s: %s; choose another --logfile",
+                    config->log_path, strerror(-error));
+    }
+    (void)sem_init(&server->started, 0, 0);
+    server->started_ms = clock_wall_ms();
+    raise_descriptor_limit(server);
+    server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (server->stop_fd < 0 || server->spare_fd < 0) {
+        return fail(error_out, -errno, "cannot open descriptors: %s; raise ulimit -n",
+                    strerror(errno));
+    }
+    error = choose_io(server, error_out);
+    if (error < 0) {
+        return error;
+    }
+    error = open_store(server);
+    if (error == 0) {
+        error = start_workers(server);
+    }
+    if (error < 0) {
+        return fail(error_out, error, "cannot start %u workers: %s; try fewer --workers",
+                    server->config.workers, strerror(-error));
+    }
+    return open_listeners(server, error_out);
+}
+
+// ---- serving ----
+
+static struct worker *least_loaded(struct server *server)
+{
+    struct worker *least = &server->workers[0];
+    unsigned fewest = atomic_load_explicit(&least->connections, memory_order_relaxed);
+    for (unsigned i = 1; i < server->config.workers; i++) {
+        unsigned count =
+            atomic_load_explicit(&server->workers[i].connections, memory_order_relaxed);
+        if (count < fewest) {
+            fewest = count;
+            least = &server->workers[i];
+        }
+    }
+    return least;
+}
+
+static void refuse(struct server *server, int fd)
+{
+    static const char text[] = "-ERR max number of clients reached\r\n";
+    ssize_t written = send(fd, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)written; // It is told on a best effort.
+    (void)close(fd);
+    atomic_fetch_add_explicit(&server->connections_rejected, 1, memory_order_relaxed);
+}
+
+// At the limit of descriptors: lend the spare one to tell the next connection so.
+static bool refuse_with_spare(struct server *server, struct listener *listener)
+{
+    char peer[LISTENER_ADDRESS_MAX];
+    (void)close(server->spare_fd);
+    int fd = listener_accept(listener, peer);
+    if (fd >= 0) {
+        refuse(server, fd);
+    }
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return fd >= 0;
+}
+
+static void accept_from(struct server *server, struct listener *listener)
+{
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        char peer[LISTENER_ADDRESS_MAX];
+        int fd = listener_accept(listener, peer);
+        if (fd == -EMFILE || fd == -ENFILE) {
+            if (!refuse_with_spare(server, listener)) {
+                return;
+            }
+            continue;
+        }
+        if (fd < 0) {
+            return; // None waiting, or one that is gone already.
+        }
+        if (atomic_load_explicit(&server->connections, memory_order_relaxed) >=
+            server->config.clients_max) {
+            refuse(server, fd);
+            continue;
+        }
+        uint64_t id =
+            atomic_fetch_add_explicit(&server->connections_total, 1, memory_order_relaxed) + 1;
+        atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
+        if (worker_connect(least_loaded(server), fd, peer, id) < 0) {
+            server_connection_closed(server);
+            refuse(server, fd);
+        }
+    }
+}
+
+void server_run(struct server *server, int signal_fd)
+{
+    struct pollfd polled[LISTENERS_MAX + 2] = {
+        {.fd = server->stop_fd, .events = POLLIN},
+        {.fd = signal_fd, .events = POLLIN}, // poll passes over -1.
+    };
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        polled[2 + i] = (struct pollfd){.fd = server->listeners[i].fd, .events = POLLIN};
+    }
+    for (;;) {
+        if (poll(polled, 2 + server->listener_count, -1) < 0) {
+            continue; // A signal that is not ours.
+        }
+        if (polled[0].revents != 0) {
+            return;
+        }
+        if (polled[1].revents != 0) {
+            struct signalfd_siginfo info = {0};
+            ssize_t got = read(signal_fd, &info, sizeof(info));
+            log_write(&server->log, LOG_LEVEL_NOTICE, "signal %s: stopping",
+                      got > 0 && info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+            return;
+        }
+        for (unsigned i = 0; i < server->listener_count; i++) {
+            if (polled[2 + i].revents != 0) {
+                accept_from(server, &server->listeners[i]);
+            }
+        }
+    }
+}
+
+void server_stop(struct server *server)
+{
+    uint64_t one = 1;
+    ssize_t written = write(server->stop_fd, &one, sizeof(one));
+    (void)written; // Only fails when it is readable already.
+}
+
+void server_worker_started(struct server *server, int error)
+{
+    server->start_error = error;
+    (void)sem_post(&server->started);
+}
+
+void server_connection_closed(struct server *server)
+{
+    atomic_fetch_sub_explicit(&server->connections, 1, memory_order_relaxed);
+}
+
+// ---- closing ----
+
+void server_shut(struct server *server)
+{
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        listener_close(&server->listeners[i]);
+    }
+    server->listener_count = 0;
+    for (unsigned i = 0; i < server->workers_running; i++) {
+        worker_stop(&server->workers[i]);
+    }
+    for (unsigned i = 0; i < server->workers_running; i++) {
+        worker_join(&server->workers[i]);
+    }
+    server->workers_running = 0;
+}
+
+void server_close(struct server *server)
+{
+    server_shut(server);
+    background_stop(server->background);
+    for (unsigned i = 0; i < server->workers_ready; i++) {
+        worker_deinit(&server->workers[i]);
+    }
+    keyspace_destroy(server->keyspace);
+    free(server->workers);
+    if (server->stop_fd >= 0) {
+        (void)close(server->stop_fd);
+    }
+    if (server->spare_fd >= 0) {
+        (void)close(server->spare_fd);
+    }
+    (void)sem_destroy(&server->started);
+    log_close(&server->log);
+}

@@ -1,0 +1,79 @@
+/* server.h - a whole server: listeners, workers, background threads, keyspace.
+ *
+ *   server_run's thread: waits for connections, signals and SHUTDOWN; hands each
+ *   connection to the worker with the fewest.
+ *
+ * Several servers may live in one process; there is no global state but signals,
+ * which the program that runs the server blocks and names (server_options).
+ *
+ * Threads: server_open, server_run and server_close: the same thread; server_stop: any.
+ */
+#pragma once
+
+#include "base/log.h"
+#include "command/call.h"
+#include "net/listener.h"
+#include "server/background.h"
+#include "server/config.h"
+#include "server/worker.h"
+
+#include <semaphore.h>
+#include <stdatomic.h>
+
+enum { LISTENERS_MAX = CONFIG_BINDS_MAX + 1, RUN_ID_SIZE = 40 };
+
+struct server {
+    struct config config;
+    struct log log;
+    enum loop_kind io; // What config.io came to.
+    struct keyspace *keyspace;
+    struct background *background;
+    struct worker *workers;
+    unsigned workers_ready; // Initialised, and of these
+    unsigned workers_running;
+    struct listener listeners[LISTENERS_MAX];
+    unsigned listener_count;
+    struct call_host host;
+    int stop_fd;   // An eventfd: readable when the server is to stop.
+    int spare_fd;  // Given up to answer connections at the limit of descriptors.
+    int signal_fd; // -1: no signals are handled.
+    sem_t started;
+    int start_error;
+    uint64_t started_ms;
+    char run_id[RUN_ID_SIZE + 1];
+    _Atomic unsigned connections;
+    _Atomic uint64_t connections_total, connections_rejected;
+    _Atomic uint64_t memory_peak;
+};
+
+enum { SERVER_ERROR_MAX = 512 };
+
+/* Bring a server up: log, keyspace, workers, listeners. 0, or negative errno and in
+ * error_out one line that says what failed and how to mend it; server_close follows
+ * in either case. */
+NODISCARD int server_open(struct server *server, const struct config *config,
+                          char error_out[SERVER_ERROR_MAX]);
+
+/* Serve until server_stop, SHUTDOWN, SIGTERM or SIGINT (the latter two through
+ * `signal_fd`, a signalfd; -1 for none). */
+void server_run(struct server *server, int signal_fd);
+
+/* Let server_run return. Safe in any thread. */
+void server_stop(struct server *server);
+
+/* Stop accepting, answer what was read, end all threads. */
+void server_shut(struct server *server);
+
+/* Free what is left after server_shut. */
+void server_close(struct server *server);
+
+/* ---- for workers and handlers ---- */
+
+/* A worker's loop is open (error 0), or is not. */
+void server_worker_started(struct server *server, int error);
+
+/* One connection less. */
+void server_connection_closed(struct server *server);
+
+/* What INFO, CONFIG GET, SHUTDOWN and CLIENT do. */
+extern const struct call_host_ops server_host_ops;

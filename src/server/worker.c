@@ -1,0 +1,500 @@
+#include "server/worker.h"
+
+#include "base/clock.h"
+#include "server/server.h"
+#include "server/worker_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    EXPIRE_PER_TURN = 256,
+    STOP_GRACE_MS = 500,  // For answering what was read before the stop.
+    CLOSE_GRACE_MS = 300, // For the kernel to let go of the connections.
+};
+
+/* A connection on its way to a worker. */
+struct arrival {
+    struct mail mail;
+    int fd;
+    uint64_t id;
+    char peer[LISTENER_ADDRESS_MAX];
+};
+
+// ---- lists of clients ----
+
+void worker_ready(struct worker *worker, struct client *client)
+{
+    if (client->is_ready) {
+        return;
+    }
+    client->is_ready = true;
+    client->next_ready = NULL;
+    if (worker->ready_last != NULL) {
+        worker->ready_last->next_ready = client;
+    } else {
+        worker->ready_first = client;
+    }
+    worker->ready_last = client;
+}
+
+void worker_outgoing(struct worker *worker, struct client *client)
+{
+    if (!client->is_outgoing) {
+        client->is_outgoing = true;
+        client->next_outgoing = worker->outgoing;
+        worker->outgoing = client;
+    }
+}
+
+static void ring_unlink(struct client *client)
+{
+    client->prev->next = client->next;
+    client->next->prev = client->prev;
+}
+
+static void ring_append(struct worker *worker, struct client *client)
+{
+    struct client *head = &worker->clients;
+    client->prev = head->prev;
+    client->next = head;
+    head->prev->next = client;
+    head->prev = client;
+}
+
+static void touch(struct worker *worker, struct client *client)
+{
+    client->active_ms = worker->now_ms;
+    if (worker->server->config.timeout_s > 0) {
+        ring_unlink(client);
+        ring_append(worker, client);
+    }
+}
+
+// ---- pausing, closing ----
+
+void worker_pause_if_full(struct worker *worker, struct client *client)
+{
+    if (!client->is_paused && client_pending(client).size > PENDING_PAUSE) {
+        client->is_paused = true;
+        loop_pause(worker->loop, &client->stream);
+    }
+}
+
+void worker_resume(struct worker *worker, struct client *client)
+{
+    client->is_parked = client->is_deferred = false;
+    counter_add(&worker->counts.suspended, (uint64_t)-1);
+    if (client->is_shut) {
+        worker_release(worker, client);
+    } else {
+        worker_ready(worker, client);
+    }
+}
+
+void worker_shut(struct worker *worker, struct client *client)
+{
+    if (!client->is_shut) {
+        client->is_shut = true;
+        client->view = (struct bytes){0};
+        loop_shut(worker->loop, &client->stream);
+    }
+}
+
+void worker_release(struct worker *worker, struct client *client)
+{
+    if (client->is_open || client_is_suspended(client) || client->is_ready || client->is_outgoing) {
+        return;
+    }
+    ring_unlink(client);
+    client_destroy(client);
+    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
+    server_connection_closed(worker->server);
+}
+
+// ---- mail ----
+
+static void connect_client(struct worker *worker, struct mail *mail)
+{
+    struct arrival *arrival = (struct arrival *)(void *)mail;
+    struct client *client =
+        worker->stops ? NULL : client_create(worker, arrival->fd, arrival->peer, arrival->id);
+    if (client != NULL) {
+        ring_append(worker, client);
+    } else {
+        (void)close(arrival->fd);
+        atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
+        server_connection_closed(worker->server);
+    }
+    free(arrival);
+}
+
+static void read_mail(struct worker *worker)
+{
+    struct message *message = mailbox_take(&worker->mailbox);
+    while (message != NULL) {
+        struct message *next = message->next;
+        struct mail *mail = (struct mail *)(void *)message;
+        switch (mail->kind) {
+        case MAIL_CONNECTION:
+            connect_client(worker, mail);
+            break;
+        case MAIL_WOKEN:
+            worker_resume(worker, client_of_mail(mail));
+            break;
+        case MAIL_JOB_DONE:
+            worker_job_done(worker, mail);
+            break;
+        case MAIL_EXPIRY:
+            // Sequentially consistent: a later deadline posts again.
+            atomic_store(&worker->expiry_posted, false);
+            worker->looks_for_deadlines = true;
+            break;
+        case MAIL_STOP:
+            worker->stops = true;
+            break;
+        }
+        message = next;
+    }
+}
+
+// ---- events ----
+
+static void handle_data(struct worker *worker, struct client *client, struct bytes data)
+{
+    counter_add(&worker->counts.bytes_in, data.size);
+    if (UNLIKELY(client->is_closing || client->is_shut)) {
+        return;
+    }
+    touch(worker, client);
+    if (UNLIKELY(!client_receive(client, data))) {
+        worker_shut(worker, client);
+        return;
+    }
+    if (UNLIKELY(client_is_suspended(client) || client->is_throttled)) {
+        worker_pause_if_full(worker, client);
+        if (client->is_throttled) {
+            worker_ready(worker, client); // Its view must be kept.
+        }
+        return;
+    }
+    worker_ready(worker, client);
+}
+
+static void handle_end(struct worker *worker, struct client *client, int error)
+{
+    client->has_ended = true;
+    if (error < 0) {
+        worker_shut(worker, client);
+    } else {
+        worker_ready(worker, client); // Requests it sent before are still answered.
+    }
+}
+
+// Take the kernel's answer to a send; false when the connection failed.
+static bool account_sent(struct worker *worker, struct client *client, size_t sent)
+{
+    if (!client->sends_run) {
+        chain_consume(&client->chain, worker->store, sent);
+        return true;
+    }
+    struct bytes rest = bytes_make(client->run.data + sent, client->run.size - sent);
+    client->run = (struct bytes){0};
+    return rest.size == 0 || chain_prepend(&client->chain, worker->store, rest) == 0;
+}
+
+static void handle_sent(struct worker *worker, struct client *client,
+                        const struct loop_event *event)
+{
+    client->is_sending = false;
+    counter_add(&worker->counts.bytes_out, event->sent);
+    if (client->is_shut) {
+        return;
+    }
+    if (event->error < 0 || !account_sent(worker, client, event->sent)) {
+        worker_shut(worker, client);
+        return;
+    }
+    if (client->chain.bytes > 0 || client->is_closing) {
+        worker_outgoing(worker, client);
+    }
+    if (client->is_throttled && client->chain.bytes <= OUTPUT_PAUSE) {
+        client->is_throttled = false;
+        worker_ready(worker, client);
+    }
+}
+
+static void handle_event(struct worker *worker, const struct loop_event *event)
+{
+    if (event->kind == LOOP_WAKE) {
+        return; // The mailbox is read in every turn.
+    }
+    struct client *client = client_of_stream(event->stream);
+    switch (event->kind) {
+    case LOOP_DATA:
+        handle_data(worker, client, event->data);
+        break;
+    case LOOP_END:
+        handle_end(worker, client, event->error);
+        break;
+    case LOOP_SENT:
+        handle_sent(worker, client, event);
+        break;
+    case LOOP_CLOSED:
+        client->is_open = false;
+        client->is_shut = true;
+        worker_release(worker, client);
+        break;
+    case LOOP_WAKE:
+        break;
+    }
+}
+
+// ---- the end of a turn ----
+
+static void send_client(struct worker *worker, struct client *client)
+{
+    if (client->is_shut) {
+        worker_release(worker, client);
+        return;
+    }
+    if (client->is_sending) {
+        return;
+    }
+    if (client->run.size > 0) {
+        const struct iovec part = {.iov_base = (void *)(uintptr_t)client->run.data,
+                                   .iov_len = client->run.size};
+        client->is_sending = client->sends_run = true;
+        loop_send(worker->loop, &client->stream, &part, 1, LOOP_SEND_ONCE);
+    } else if (client->chain.bytes > 0) {
+        struct iovec parts[LOOP_SEND_PARTS_MAX];
+        unsigned count = chain_parts(&client->chain, parts, LOOP_SEND_PARTS_MAX, SEND_BYTES_MAX);
+        client->is_sending = true;
+        client->sends_run = false;
+        loop_send(worker->loop, &client->stream, parts, count, LOOP_SEND_WAIT);
+    } else if (client->is_closing) {
+        worker_shut(worker, client);
+    }
+}
+
+static void send_outgoing(struct worker *worker)
+{
+    struct client *client = worker->outgoing;
+    worker->outgoing = NULL;
+    while (client != NULL) {
+        struct client *next = client->next_outgoing;
+        client->is_outgoing = false;
+        send_client(worker, client);
+        client = next;
+    }
+}
+
+static void expire_due(struct worker *worker)
+{
+    if (worker->looks_for_deadlines ||
+        (worker->next_deadline_ms != 0 && worker->next_deadline_ms <= worker->now_ms)) {
+        struct access access = {.keyspace = worker->server->keyspace,
+                                .thread = worker->store,
+                                .effects = worker->context.effects,
+                                .now_ms = worker->now_ms};
+        (void)keyspace_expire_due(&access, worker->index, EXPIRE_PER_TURN);
+        worker->next_deadline_ms = keyspace_next_deadline(worker->server->keyspace, worker->index);
+        worker->looks_for_deadlines = false;
+    }
+}
+
+static void close_idle(struct worker *worker)
+{
+    uint64_t timeout_ms = (uint64_t)worker->server->config.timeout_s * 1000;
+    if (timeout_ms == 0) {
+        return;
+    }
+    struct client *client = worker->clients.next;
+    while (client != &worker->clients && client->active_ms + timeout_ms <= worker->now_ms) {
+        struct client *next = client->next;
+        if (!client_is_suspended(client)) {
+            worker_shut(worker, client);
+        }
+        client->active_ms = worker->now_ms;
+        client = next;
+    }
+}
+
+// How long the next turn may sleep; negative: for ever.
+static int64_t sleep_us(struct worker *worker)
+{
+    if (worker->ready_first != NULL || worker->outgoing != NULL || worker->looks_for_deadlines) {
+        return 0;
+    }
+    uint64_t until_ms = worker->next_deadline_ms;
+    uint64_t timeout_ms = (uint64_t)worker->server->config.timeout_s * 1000;
+    const struct client *idlest = worker->clients.next;
+    if (timeout_ms > 0 && idlest != &worker->clients) {
+        uint64_t idle_until_ms = idlest->active_ms + timeout_ms;
+        until_ms = until_ms == 0 || idle_until_ms < until_ms ? idle_until_ms : until_ms;
+    }
+    if (until_ms == 0) {
+        return -1;
+    }
+    uint64_t now_us = clock_wall_us();
+    uint64_t until_us = until_ms * 1000;
+    return until_us <= now_us ? 0 : (int64_t)(until_us - now_us);
+}
+
+// ---- turns ----
+
+static void turn(struct worker *worker, int64_t timeout_us)
+{
+    const struct loop_event *events;
+    size_t count;
+    if (timeout_us != 0 && !mailbox_sleep(&worker->mailbox)) {
+        timeout_us = 0;
+    }
+    pool_offline(worker->store->pool);
+    int error = loop_wait(worker->loop, timeout_us, &events, &count);
+    pool_online(worker->store->pool);
+    mailbox_wake(&worker->mailbox);
+    if (error < 0) {
+        log_write(&worker->server->log, LOG_LEVEL_WARNING, "worker %u: waiting failed: errno %d",
+                  worker->index, -error);
+        count = 0;
+    }
+    worker->now_ms = clock_wall_ms();
+    worker->context.now_ms = worker->now_ms;
+    for (size_t i = 0; i < count; i++) {
+        handle_event(worker, &events[i]);
+    }
+    read_mail(worker);
+    output_reset(&worker->output); // What stood there was sent or moved to its chain.
+    worker_execute(worker);
+    expire_due(worker);
+    close_idle(worker);
+    send_outgoing(worker);
+    worker_post_trash(worker);
+}
+
+static bool has_unsent(const struct worker *worker)
+{
+    for (const struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
+        if (!c->is_shut && (c->is_sending || c->chain.bytes > 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Answer what was read, then close everything.
+static void wind_down(struct worker *worker)
+{
+    uint64_t end_ms = worker->now_ms + STOP_GRACE_MS;
+    do {
+        turn(worker, worker->ready_first != NULL ? 0 : 1000);
+    } while (worker->now_ms < end_ms && (worker->ready_first != NULL || has_unsent(worker)));
+    for (struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
+        worker_shut(worker, c);
+    }
+    end_ms = worker->now_ms + CLOSE_GRACE_MS;
+    while (worker->now_ms < end_ms && worker->clients.next != &worker->clients) {
+        turn(worker, 1000);
+    }
+}
+
+static void *run(void *context)
+{
+    struct worker *worker = context;
+    int error = loop_open(worker->server->io, &worker->loop, NULL);
+    if (error == 0) {
+        error = loop_watch(worker->loop, worker->mailbox.event_fd);
+    }
+    server_worker_started(worker->server, error);
+    if (error < 0) {
+        return NULL;
+    }
+    worker->now_ms = clock_wall_ms();
+    while (!worker->stops) {
+        turn(worker, sleep_us(worker));
+    }
+    wind_down(worker);
+    pool_offline(worker->store->pool);
+    return NULL;
+}
+
+// ---- life ----
+
+int worker_init(struct worker *worker, struct server *server, unsigned index)
+{
+    worker->server = server;
+    worker->index = index;
+    worker->mailbox.event_fd = -1;
+    worker->clients.prev = worker->clients.next = &worker->clients;
+    worker->expiry_mail.kind = MAIL_EXPIRY;
+    worker->stop_mail.kind = MAIL_STOP;
+    worker->looks_for_deadlines = true;
+    worker->store = keyspace_thread_create(server->keyspace);
+    worker->counts.by_command = calloc(command_count(), sizeof(struct command_counts));
+    if (worker->store == NULL || worker->counts.by_command == NULL) {
+        return -ENOMEM;
+    }
+    pool_offline(worker->store->pool);
+    worker->context = (struct call_context){
+        .keyspace = server->keyspace, .thread = worker->store, .host = &server->host};
+    int error = output_init(&worker->output, worker->store, server->config.output_limit_bytes);
+    return error < 0 ? error : mailbox_open(&worker->mailbox);
+}
+
+int worker_start(struct worker *worker)
+{
+    int error = pthread_create(&worker->thread, NULL, run, worker);
+    if (error == 0) {
+        (void)pthread_setname_np(worker->thread, "fastkv-worker");
+    }
+    return -error;
+}
+
+int worker_connect(struct worker *worker, int fd, const char *peer, uint64_t id)
+{
+    struct arrival *arrival = malloc(sizeof(*arrival));
+    if (arrival == NULL) {
+        return -ENOMEM;
+    }
+    arrival->mail.kind = MAIL_CONNECTION;
+    arrival->fd = fd;
+    arrival->id = id;
+    memcpy(arrival->peer, peer, sizeof(arrival->peer));
+    atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
+    mailbox_post(&worker->mailbox, &arrival->mail.message);
+    return 0;
+}
+
+void worker_stop(struct worker *worker)
+{
+    mailbox_post(&worker->mailbox, &worker->stop_mail.message);
+}
+
+void worker_join(struct worker *worker)
+{
+    (void)pthread_join(worker->thread, NULL);
+}
+
+void worker_deinit(struct worker *worker)
+{
+    if (worker->server == NULL) {
+        return;
+    }
+    read_mail(worker); // Connections that arrived after the end.
+    loop_close(worker->loop);
+    output_deinit(&worker->output);
+    keyspace_thread_destroy(worker->server->keyspace, worker->store);
+    free(worker->counts.by_command);
+    if (worker->mailbox.event_fd >= 0) {
+        mailbox_close(&worker->mailbox);
+    }
+}
+
+void worker_wake_for_expiry(struct worker *worker)
+{
+    if (!atomic_exchange(&worker->expiry_posted, true)) {
+        mailbox_post(&worker->mailbox, &worker->expiry_mail.message);
+    }
+}
