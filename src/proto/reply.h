@@ -23,6 +23,7 @@
 #include "base/sink.h"
 #include "proto/request.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct reply_codec; // Private to proto/.
@@ -38,8 +39,10 @@ void reply_init(struct reply *reply, struct sink *sink, enum protocol protocol);
 void reply_ok(struct reply *reply);
 void reply_status(struct reply *reply, const char *text);
 void reply_value(struct reply *reply, struct bytes value);
-/* The same for bytes that `owner` keeps alive: lent to the sink where it can. */
-void reply_value_lent(struct reply *reply, struct bytes value, void *owner);
+/* The same for bytes that a reference to `owner` keeps alive: lent to the sink where it can
+ * borrow. True when the reference went to the sink (also when that failed then); false when
+ * it is still the caller's, the bytes having been copied or swallowed. */
+bool reply_value_lent(struct reply *reply, struct bytes value, void *owner);
 void reply_nil(struct reply *reply);
 void reply_nil_array(struct reply *reply);
 void reply_integer(struct reply *reply, int64_t value);

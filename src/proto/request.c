@@ -1,0 +1,34 @@
+#include "proto/request.h"
+
+#include "base/error.h"
+#include "proto/request_internal.h"
+#include "proto/resp_internal.h"
+#include "proto/text_internal.h"
+
+#include <stdio.h>
+
+void parse_error(struct parser *parser, enum parse_status status, size_t size,
+                 struct parse_result *result_out, const char *text)
+{
+    parse_used(parser, status, size, result_out);
+    snprintf(result_out->error, sizeof(result_out->error), "%s", text);
+}
+
+void request_parse(enum protocol protocol, struct parser *parser, struct bytes input,
+                   struct bytes *args, uint32_t args_max, struct parse_result *result_out)
+{
+    DEBUG_ASSERT(protocol != PROTOCOL_UNKNOWN);
+    if (UNLIKELY(input.size == 0 || input.size < parser->needed)) {
+        result_out->status = PARSE_MORE;
+        result_out->size = 0;
+    } else if (protocol == PROTOCOL_RESP2) {
+        resp_parse(parser, input, args, args_max, result_out);
+    } else {
+        text_parse(parser, input, args, args_max, result_out);
+    }
+}
+
+enum protocol protocol_detect(char first)
+{
+    return first == '*' ? PROTOCOL_RESP2 : PROTOCOL_TEXT;
+}

@@ -1,0 +1,11 @@
+/* resp_internal.h - requests in RESP: arrays of bulk strings, and Redis's inline commands.
+ *
+ * Threads: one at a time for a parser.
+ */
+#pragma once
+
+#include "proto/request.h"
+
+/* See request_parse. */
+void resp_parse(struct parser *parser, struct bytes input, struct bytes *args, uint32_t args_max,
+                struct parse_result *result_out);

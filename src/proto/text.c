@@ -1,0 +1,138 @@
+#include "proto/text_internal.h"
+
+#include "base/error.h"
+#include "base/number.h"
+#include "proto/request_internal.h"
+#include "proto/words_internal.h"
+
+enum {
+    SET_WORDS_MIN = 4, // SET key expiry length
+    SET_EXPIRY = 2,
+    SET_LENGTH = 3,
+};
+
+/* What a word of a SET line stands for, decoded into `scratch` where it is quoted; too
+ * long for that, it is no number either. */
+enum { SCRATCH_SIZE = 64 };
+
+static struct bytes word_meaning(struct bytes word, char *scratch)
+{
+    if (word.size > SCRATCH_SIZE) {
+        return bytes_make(scratch, 0);
+    }
+    return bytes_make(scratch, word_decode(word, WORDS_TEXT, scratch));
+}
+
+static inline bool is_set(struct bytes word)
+{
+    if (LIKELY(word.size == 3)) {
+        return (word.data[0] | 0x20) == 's' && (word.data[1] | 0x20) == 'e' &&
+               (word.data[2] | 0x20) == 't';
+    }
+    if (word.data[0] != '"' && word.data[0] != '\'') {
+        return false;
+    }
+    char scratch[SCRATCH_SIZE];
+    return bytes_is_word(word_meaning(word, scratch), "SET");
+}
+
+/* Whether the payload of `length` bytes from `at` on is there with its line end: then the
+ * request's size is set, otherwise the whole result. */
+static bool find_payload(struct parser *parser, struct bytes input, size_t at, size_t length,
+                         struct parse_result *result_out)
+{
+    size_t end = at + length; // Both are limited far below SIZE_MAX.
+    if (input.size <= end) {
+        parse_more(parser, end + 1, result_out);
+        return false;
+    }
+    if (input.data[end] == '\r') {
+        end++;
+        if (input.size == end) {
+            parse_more(parser, end + 1, result_out);
+            return false;
+        }
+    }
+    if (input.data[end] != '\n') {
+        parse_error(parser, PARSE_FATAL, end + 1, result_out,
+                    "ERR Protocol error: the value must be followed by a line end");
+        return false;
+    }
+    result_out->size = end + 1;
+    return true;
+}
+
+/* The words SET key expiry length [options] become SET key value [EX expiry] [options]. */
+static uint32_t arrange_set(struct bytes *args, uint32_t words, struct bytes payload, bool expires)
+{
+    struct bytes *options = args + SET_WORDS_MIN;
+    size_t options_size = (words - SET_WORDS_MIN) * sizeof(*options);
+    if (!expires) {
+        memmove(options - 1, options, options_size);
+        args[2] = payload;
+        return words - 1;
+    }
+    memmove(options + 1, options, options_size);
+    args[4] = args[SET_EXPIRY];
+    args[3] = BYTES("EX");
+    args[2] = payload;
+    return words + 1;
+}
+
+static void parse_set(struct parser *parser, struct bytes input, const struct words *words,
+                      struct parse_result *result_out)
+{
+    if (words->count < SET_WORDS_MIN) {
+        parse_error(parser, PARSE_INVALID, words->size, result_out,
+                    "ERR wrong number of words, it is: SET key expiry length, and the value on "
+                    "the next line");
+        return;
+    }
+    struct bytes first[SET_WORDS_MIN];
+    struct words set = {.args = first, .args_max = SET_WORDS_MIN, .line = words->line};
+    words_split(&set, WORDS_TEXT);
+
+    char scratch[SCRATCH_SIZE];
+    uint64_t length;
+    if (!number_parse_unsigned(word_meaning(first[SET_LENGTH], scratch), &length) ||
+        length > PROTO_VALUE_MAX) {
+        parse_error(parser, PARSE_FATAL, words->size, result_out,
+                    "ERR Protocol error: invalid length of the value");
+        return;
+    }
+    if (!find_payload(parser, input, words->size, length, result_out)) {
+        return;
+    }
+    bool expires = !bytes_equal(word_meaning(first[SET_EXPIRY], scratch), BYTES("0"));
+    if (words->count + expires > words->args_max) {
+        result_out->argc = words->count + expires;
+        result_out->status = PARSE_ARGS;
+        return;
+    }
+    if (UNLIKELY(words->quoted)) {
+        words_decode(words, WORDS_TEXT);
+    }
+    struct bytes payload = bytes_make(input.data + words->size, length);
+    result_out->argc = arrange_set(words->args, words->count, payload, expires);
+    parse_used(parser, PARSE_DONE, result_out->size, result_out);
+}
+
+void text_parse(struct parser *parser, struct bytes input, struct bytes *args, uint32_t args_max,
+                struct parse_result *result_out)
+{
+    static const struct words_rules rules = {
+        .style = WORDS_TEXT,
+        .unbalanced_status = PARSE_INVALID,
+        .unbalanced = "ERR unbalanced quotes",
+        .too_long = "ERR Protocol error: too big a line",
+    };
+    struct words words = {.args = args, .args_max = args_max};
+    if (!words_find(parser, input, &rules, &words, result_out)) {
+        return;
+    }
+    if (args_max > 0 && is_set(args[0])) {
+        parse_set(parser, input, &words, result_out);
+    } else {
+        words_finish(parser, &words, &rules, result_out);
+    }
+}

@@ -1,0 +1,11 @@
+/* text_internal.h - requests in the native text protocol (docs/protocol.md).
+ *
+ * Threads: one at a time for a parser.
+ */
+#pragma once
+
+#include "proto/request.h"
+
+/* See request_parse. */
+void text_parse(struct parser *parser, struct bytes input, struct bytes *args, uint32_t args_max,
+                struct parse_result *result_out);
