@@ -63,7 +63,7 @@ bench: setup-test all
 	@bench/compare
 
 format: setup-test
-	@git ls-files -z --cached --others --exclude-standard '*.c' '*.h' | xargs -0 clang-format -i
+	@git ls-files -z --cached --others --exclude-standard '*.c' '*.h' | xargs -0 -r clang-format -i
 
 install: all
 	@meson install -C build --no-rebuild

@@ -66,6 +66,21 @@ class Log:
         return self.file.read().splitlines()[-LOG_TAIL_LINES:]
 
 
+def files(*patterns):
+    """The repository's files, committed or to be; of a tree without git, all but builds."""
+    # A checkout that belongs to another user is only read here.
+    listing = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached",
+                              "--others", "--exclude-standard", "--", *patterns],
+                             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if listing.returncode == 0:
+        names = [Path(name) for name in listing.stdout.decode().split("\0") if name]
+    else:
+        names = [path.relative_to(ROOT) for path in ROOT.rglob("*")
+                 if not patterns or any(path.match(pattern) for pattern in patterns)]
+        names = [name for name in names if not name.parts[0].startswith(("build", ".git"))]
+    return sorted(name for name in names if (ROOT / name).is_file())
+
+
 def check(log, command, **environment):
     """A command that passes or fails as a whole."""
     status, _ = log.run(command, **environment)
