@@ -2,7 +2,7 @@
 
 import os
 
-from harness import OK, Error, ServerCase, fastkv_only, is_redis, scaled
+from harness import OK, PROTOCOLS, Error, ServerCase, fastkv_only, is_redis, scaled
 
 
 class Resp(ServerCase):
@@ -139,17 +139,21 @@ class BigValues(ServerCase):
         pattern = os.urandom(1 << 20)
         for size in (1 << 16, (1 << 20) + 1, scaled(100 << 20, 8 << 20)):
             value = (pattern * (size // len(pattern) + 1))[:size]
-            for writer in ('resp',) if is_redis() else ('resp', 'text'):
-                client = self.client(writer)
+            for writer, reader in zip(PROTOCOLS, PROTOCOLS[::-1]):
+                client, other = self.client(writer), self.client(reader)
                 self.assertEqual(client('SET', 'big', value), OK)
-                for reader in ('resp',) if is_redis() else ('resp', 'text'):
-                    other = self.client(reader)
-                    self.assertEqual(other('STRLEN', 'big'), size)
-                    self.assertTrue(other('GET', 'big') == value, f'{size} {writer} {reader}')
-                    other.close()
-                self.assertTrue(client('SET', 'big', 'small', 'GET') == value)
-                self.assertEqual(client('GET', 'big'), b'small')
+                self.assertEqual(other('STRLEN', 'big'), size)
+                self.assertTrue(other('GET', 'big') == value, f'{size} {writer} {reader}')
                 client.close()
+                other.close()
+
+    def test_set_get_of_a_big_value(self):
+        value = os.urandom(scaled(8 << 20, 1 << 20))
+        for protocol in PROTOCOLS:
+            client = self.client(protocol)
+            self.assertEqual(client('SET', 'big', value), OK)
+            self.assertTrue(client('SET', 'big', 'small', 'GET') == value)
+            self.assertEqual(client('GET', 'big'), b'small')
 
     def test_in_a_pipeline_with_others(self):
         big = os.urandom(scaled(3 << 20, 1 << 18))
@@ -184,7 +188,7 @@ class BigValues(ServerCase):
         size = scaled(32 << 20, 4 << 20)
         old, new = b'o' * size, b'n' * size
         self.expect(OK, 'SET', 'k', old)
-        slow = self.client(receive_buffer=4096)
+        slow = self.client(receive_buffer=1 << 18)
         slow.send(slow.encode(('GET', 'k')) * 2)
         self.assertEqual(slow.line(), b'$%d\r\n' % size)
         self.expect(OK, 'SET', 'k', new)
@@ -196,7 +200,7 @@ class BigValues(ServerCase):
     def test_closed_while_a_big_value_is_sent(self):
         self.expect(OK, 'SET', 'k', b'x' * (8 << 20))
         for _ in range(10):
-            client = self.client(receive_buffer=4096)
+            client = self.client(receive_buffer=1 << 18)
             client.send(client.encode(('GET', 'k')) * 3)
             client.line()
             client.close()

@@ -390,5 +390,3 @@ class AppendLimit(ServerCase):
                           'APPEND', 'k', 'x')
         self.expect(8 * len(piece), 'STRLEN', 'k')
         self.expect(1, 'DEL', 'k')
-
-

@@ -82,7 +82,8 @@ class Server:
     """One server process. Use it as a context manager, or start() and stop()."""
 
     def __init__(self, *options, workers=4, io=None, files_max=None, user=None, bind=None,
-                 log_file=None, directory=None):
+                 log_file=None, directory=None, binary=None):
+        self.binary = binary or BINARY
         self.options = [str(option) for option in options]
         self.workers = workers
         self.io = io or IO
@@ -105,12 +106,12 @@ class Server:
     # ---- starting ----
 
     def command_line(self):
-        if is_redis():
+        if self.binary == 'redis':
             self.port = free_port()
             line = [shutil.which('redis-server') or 'redis-server', '--port', str(self.port),
                     '--save', '', '--appendonly', 'no', '--enable-debug-command', 'no']
         else:
-            line = [BINARY, '--port', '0', '--workers', str(self.workers), '--io', self.io]
+            line = [self.binary, '--port', '0', '--workers', str(self.workers), '--io', self.io]
         if self.bind:
             line += ['--bind', self.bind]
         return line + self.options
@@ -141,7 +142,7 @@ class Server:
                 wait_until(self._listens, 20, 'the server to listen')
                 return self
             except AssertionError:
-                taken = is_redis() and b'already in use' in self.read('stdout')
+                taken = self.binary == 'redis' and b'already in use' in self.read('stdout')
                 self.process.kill()
                 self.process.wait()
                 if not taken or attempt == 4:
@@ -153,10 +154,12 @@ class Server:
     def _listens(self):
         if self.process.poll() is not None:
             raise AssertionError('the server ended')
-        if is_redis():
+        if self.binary == 'redis':
             return b'Ready to accept connections' in self.read('stdout')
         log = self.read('stderr') if self.log_file is None else self._read(self.log_file)
-        found = re.search(rb'listening on (\[[0-9a-f:]+\]|[0-9.]+):(\d+)', log)
+        # Unless asked for others, 127.0.0.1 is listened on, perhaps beside ::1.
+        address = rb'(\[[0-9a-f:]+\]|[0-9.]+)' if self.bind else rb'(127\.0\.0\.1)'
+        found = re.search(rb'listening on ' + address + rb':(\d+)', log)
         if not found:
             return False
         self.host = found[1].decode().strip('[]')
