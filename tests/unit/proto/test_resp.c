@@ -139,7 +139,7 @@ TEST(inline_commands_are_read_as_redis_reads_them)
     ASSERT_RESP("\r\n\n  \r\n", "EMPTY 2\nEMPTY 1\nEMPTY 4\n");
     ASSERT_RESP("SET k \"a b\" 'c d' \"\" ''\r\n", "DONE 25 [SET] [k] [a b] [c d] [] []\n");
     ASSERT_RESP("x\"a b\" y'c d' \"\\x41\\n\\q\\\"\" '\\'\\n'\r\n",
-                "DONE 39 [xa b] [yc d] [A\nq\"] ['\\n]\n");
+                "DONE 35 [xa b] [yc d] [A\nq\"] ['\\n]\n");
     ASSERT_RESP("PING\r\n*1\r\n$4\r\nPING\r\nPING\r\n",
                 "DONE 6 [PING]\nDONE 14 [PING]\nDONE 6 [PING]\n");
     ASSERT_RESP("SET k v\r\n", "DONE 9 [SET] [k] [v]\n");

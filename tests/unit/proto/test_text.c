@@ -35,7 +35,7 @@ TEST(quoted_words_are_decoded)
     ASSERT_TEXT("ECHO \"a b\" 'c d'\n", "DONE 17 [ECHO] [a b] [c d]\n");
     ASSERT_TEXT("ECHO \"\\\"\\\\\\n\\r\\t\\x41\\x7a\\xZZ\\x4\"\n",
                 "DONE 33 [ECHO] [\"\\\n\r\tAzxZZx4]\n");
-    ASSERT_TEXT("ECHO 'it\\'s \\n' \"'\" '\"'\r\n", "DONE 26 [ECHO] [it's \\n] ['] [\"]\n");
+    ASSERT_TEXT("ECHO 'it\\'s \\n' \"'\" '\"'\r\n", "DONE 25 [ECHO] [it's \\n] ['] [\"]\n");
     ASSERT_TEXT("\"PING\" \"\" ''\n", "DONE 13 [PING] [] []\n");
 }
 
