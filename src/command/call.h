@@ -16,6 +16,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/error.h"
 #include "command/command.h"
 #include "proto/reply.h"
 #include "store/keyspace.h"
@@ -61,8 +62,8 @@ struct call {
     const struct bytes *argv;
     uint32_t argc;
     uint32_t key_count;
-    struct key *keys;                      // In the order of the arguments.
-    uint32_t *shards;                      // Ascending, without repetition.
+    struct key *keys; // In the order of the arguments.
+    uint32_t *shards; // Ascending, without repetition.
     uint32_t shard_count;
     struct key keys_inline[CALL_KEYS_INLINE];
     uint32_t shards_inline[CALL_KEYS_INLINE];
@@ -80,6 +81,7 @@ struct call {
     void *job_state;
     size_t job_state_size;
     bool out_of_memory; // call_prepare failed; call_execute answers the error.
+    bool wrong_arity;   // The same.
 };
 
 /* What a worker lends to all calls of a turn. */
@@ -100,7 +102,9 @@ void call_prepare(struct call *call, const struct call_context *context, struct 
 void call_prefetch_buckets(const struct call *call, const struct call_context *context);
 void call_prefetch_entries(const struct call *call, const struct call_context *context);
 
-/* Lock, run, unlock. Call again after the waiter was woken when it says CALL_WAITS. */
+/* Lock, run, unlock. Uses the session's database of now, so that a SELECT earlier in
+ * the same batch counts. Call again after the waiter was woken when it says
+ * CALL_WAITS; access.now_ms may be brought up to date before. */
 enum call_outcome call_execute(struct call *call, struct reply *reply, struct waiter *waiter);
 
 /* Free what call_prepare allocated. */
@@ -116,8 +120,20 @@ void call_wait(struct call *call);
  * memory (already answered). */
 void *call_defer(struct call *call, call_job job, size_t size);
 
+/* Whether anybody listens to effects: ask before preparing one. */
+static inline bool call_has_listener(const struct call *call)
+{
+    return UNLIKELY(call->access.effects != NULL);
+}
+
 /* Tell the effects' listener, if any, that this command was done. */
-void call_effect(struct call *call, const struct bytes *argv, uint32_t argc);
+static inline void call_effect(struct call *call, const struct bytes *argv, uint32_t argc)
+{
+    struct effects *effects = call->access.effects;
+    if (UNLIKELY(effects != NULL)) {
+        effects->append(effects, call->access.db, argv, argc);
+    }
+}
 
 /* Answer "-ERR out of memory". */
 void call_out_of_memory(struct call *call);

@@ -30,12 +30,12 @@ enum command_group {
 };
 
 struct command {
-    const char *name;       // Upper case.
-    uint32_t argc_min;      // Both count the name itself, as argc does.
-    uint32_t argc_max;      // UINT32_MAX: no limit.
-    uint32_t flags;         // enum command_flag
-    int32_t key_first;      // Position of the first key; 0: no keys.
-    int32_t key_last;       // Negative: counted from the end, -1 is the last argument.
+    const char *name;  // Upper case.
+    uint32_t argc_min; // Both count the name itself, as argc does.
+    uint32_t argc_max; // UINT32_MAX: no limit.
+    uint32_t flags;    // enum command_flag
+    int32_t key_first; // Position of the first key; 0: no keys.
+    int32_t key_last;  // Negative: counted from the end, -1 is the last argument.
     int32_t key_step;
     void (*handler)(struct call *call);
     enum command_group group;

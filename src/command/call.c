@@ -1,0 +1,320 @@
+#include "command/call.h"
+
+#include "base/number.h"
+#include "command/handlers_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PREFETCH_KEYS_MAX = 64,  // Of one call; more would push each other out of the cache.
+    INSERTION_SORT_MAX = 16, // Shards.
+    UNKNOWN_SHOWN_MAX = 128, // Bytes of an unknown command and of its arguments in the error.
+};
+
+// ---- before the locks ----
+
+static int compare_shards(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a;
+    uint32_t right = *(const uint32_t *)b;
+    return (left > right) - (left < right);
+}
+
+static void sort_shards(uint32_t *shards, uint32_t count)
+{
+    if (count > INSERTION_SORT_MAX) {
+        qsort(shards, count, sizeof(*shards), compare_shards);
+        return;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        uint32_t shard = shards[i];
+        uint32_t at = i;
+        for (; at > 0 && shards[at - 1] > shard; at--) {
+            shards[at] = shards[at - 1];
+        }
+        shards[at] = shard;
+    }
+}
+
+// Sort and drop repetitions; how many are left.
+static uint32_t unique_shards(uint32_t *shards, uint32_t count)
+{
+    sort_shards(shards, count);
+    uint32_t kept = 1;
+    for (uint32_t i = 1; i < count; i++) {
+        if (shards[i] != shards[kept - 1]) {
+            shards[kept++] = shards[i];
+        }
+    }
+    return kept;
+}
+
+static void prepare_keys(struct call *call, const struct command *command)
+{
+    const struct keyspace *keyspace = call->access.keyspace;
+    uint32_t count = command_key_count(command, call->argc);
+    if (count > CALL_KEYS_INLINE) {
+        call->allocated_size = count * (sizeof(struct key) + sizeof(uint32_t));
+        call->allocated = pool_alloc(call->access.thread->pool, MEMORY_JOB, call->allocated_size);
+        if (call->allocated == NULL) {
+            call->out_of_memory = true;
+            return;
+        }
+        call->keys = call->allocated;
+        call->shards = (uint32_t *)(void *)(call->keys + count);
+    }
+    const struct bytes *name = call->argv + command->key_first;
+    for (uint32_t i = 0; i < count; i++, name += command->key_step) {
+        call->keys[i] = keyspace_key(keyspace, *name);
+        call->shards[i] = keyspace_shard(keyspace, call->keys[i].hash);
+    }
+    call->key_count = count;
+    call->shard_count = unique_shards(call->shards, count);
+}
+
+void call_prepare(struct call *call, const struct call_context *context, struct session *session,
+                  const struct bytes *argv, uint32_t argc)
+{
+    const struct command *command = command_find(argv[0]);
+    call->command = command;
+    call->argv = argv;
+    call->argc = argc;
+    call->key_count = 0;
+    call->shard_count = 0;
+    call->keys = call->keys_inline;
+    call->shards = call->shards_inline;
+    call->allocated = NULL;
+    call->access.keyspace = context->keyspace;
+    call->access.thread = context->thread;
+    call->access.effects = context->effects;
+    call->access.now_ms = context->now_ms;
+    call->session = session;
+    call->host = context->host;
+    call->out_of_memory = false;
+    call->wrong_arity = false;
+    if (UNLIKELY(command == NULL)) {
+        return;
+    }
+    if (UNLIKELY(argc < command->argc_min || argc > command->argc_max)) {
+        call->wrong_arity = true;
+        return;
+    }
+    if (LIKELY(command->key_first != 0 && command->key_first == command->key_last)) {
+        call->keys_inline[0] = keyspace_key(context->keyspace, argv[command->key_first]);
+        call->shards_inline[0] = keyspace_shard(context->keyspace, call->keys_inline[0].hash);
+        call->key_count = 1;
+        call->shard_count = 1;
+    } else if (command->key_first != 0) {
+        prepare_keys(call, command);
+    }
+}
+
+static uint32_t prefetched_keys(const struct call *call)
+{
+    return call->key_count < PREFETCH_KEYS_MAX ? call->key_count : PREFETCH_KEYS_MAX;
+}
+
+void call_prefetch_buckets(const struct call *call, const struct call_context *context)
+{
+    for (uint32_t i = 0, count = prefetched_keys(call); i < count; i++) {
+        keyspace_prefetch_bucket(context->keyspace, call->session->db, call->keys[i].hash);
+    }
+}
+
+void call_prefetch_entries(const struct call *call, const struct call_context *context)
+{
+    for (uint32_t i = 0, count = prefetched_keys(call); i < count; i++) {
+        keyspace_prefetch_entries(context->keyspace, call->session->db, call->keys[i].hash);
+    }
+}
+
+// ---- execution ----
+
+static int shown(struct bytes text, size_t room)
+{
+    return (int)(text.size < room ? text.size : room);
+}
+
+static void reply_unknown_command(struct call *call)
+{
+    // Each argument costs its own bytes, two quotes and a blank.
+    char args[UNKNOWN_SHOWN_MAX + 4];
+    size_t used = 0;
+    for (uint32_t i = 1; i < call->argc && used < UNKNOWN_SHOWN_MAX; i++) {
+        int size = shown(call->argv[i], UNKNOWN_SHOWN_MAX - used);
+        args[used++] = '\'';
+        memcpy(args + used, call->argv[i].data, (size_t)size);
+        used += (size_t)size;
+        args[used++] = '\'';
+        args[used++] = ' ';
+    }
+    reply_error(call->reply, "ERR unknown command '%.*s', with args beginning with: %.*s",
+                shown(call->argv[0], UNKNOWN_SHOWN_MAX), call->argv[0].data, (int)used, args);
+}
+
+static enum call_outcome answer_mistake(struct call *call)
+{
+    if (call->out_of_memory) {
+        call_out_of_memory(call);
+    } else if (call->command == NULL) {
+        reply_unknown_command(call);
+    } else {
+        reply_wrong_arity(call->reply, call->command);
+    }
+    return CALL_DONE;
+}
+
+enum call_outcome call_execute(struct call *call, struct reply *reply, struct waiter *waiter)
+{
+    const struct command *command = call->command;
+    call->reply = reply;
+    call->waiter = waiter;
+    call->outcome = CALL_DONE;
+    if (UNLIKELY(command == NULL || call->wrong_arity || call->out_of_memory)) {
+        return answer_mistake(call);
+    }
+    struct keyspace *keyspace = call->access.keyspace;
+    uint32_t locked = call->shard_count;
+    if (locked > 0 && UNLIKELY(!keyspace_lock(keyspace, call->shards, locked, waiter))) {
+        return CALL_WAITS;
+    }
+    struct effects *effects = call->access.effects;
+    access_open(&call->access, keyspace, call->access.thread, call->session->db,
+                call->access.now_ms);
+    call->access.effects = effects;
+    call->access.counts_lookups = (command->flags & COMMAND_READS) != 0;
+    command->handler(call);
+    if (locked > 0) {
+        keyspace_unlock(keyspace, call->shards, locked);
+    }
+    return call->outcome;
+}
+
+void call_release(struct call *call, const struct call_context *context)
+{
+    if (UNLIKELY(call->allocated != NULL)) {
+        pool_free(context->thread->pool, MEMORY_JOB, call->allocated, call->allocated_size);
+        call->allocated = NULL;
+    }
+}
+
+// ---- for handlers ----
+
+void call_wait(struct call *call)
+{
+    call->outcome = CALL_WAITS;
+}
+
+void *call_defer(struct call *call, call_job job, size_t size)
+{
+    void *state = pool_alloc(call->access.thread->pool, MEMORY_JOB, size);
+    if (state == NULL) {
+        call_out_of_memory(call);
+        return NULL;
+    }
+    memset(state, 0, size);
+    call->job = job;
+    call->job_state = state;
+    call->job_state_size = size;
+    call->outcome = CALL_DEFERRED;
+    return state;
+}
+
+void call_out_of_memory(struct call *call)
+{
+    reply_error(call->reply, "ERR out of memory");
+}
+
+void reply_syntax_error(struct reply *reply)
+{
+    reply_error(reply, "ERR syntax error");
+}
+
+void reply_wrong_type(struct reply *reply)
+{
+    reply_error(reply, "WRONGTYPE Operation against a key holding the wrong kind of value");
+}
+
+const char *command_lower_name(const struct command *command, struct command_name *name)
+{
+    size_t size = 0;
+    for (; command->name[size] != '\0' && size + 1 < sizeof(name->text); size++) {
+        name->text[size] = (char)(command->name[size] | 0x20); // Names are letters.
+    }
+    name->text[size] = '\0';
+    return name->text;
+}
+
+void reply_wrong_arity(struct reply *reply, const struct command *command)
+{
+    struct command_name name;
+    reply_error(reply, "ERR wrong number of arguments for '%s' command",
+                command_lower_name(command, &name));
+}
+
+void reply_invalid_expiry(struct call *call)
+{
+    struct command_name name;
+    reply_error(call->reply, "ERR invalid expire time in '%s' command",
+                command_lower_name(call->command, &name));
+}
+
+void reply_unknown_subcommand(struct call *call)
+{
+    reply_error(call->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.",
+                shown(call->argv[1], UNKNOWN_SHOWN_MAX), call->argv[1].data, call->command->name);
+}
+
+bool call_integer(struct call *call, uint32_t index, int64_t *value_out)
+{
+    if (number_parse_integer(call->argv[index], value_out)) {
+        return true;
+    }
+    reply_error(call->reply, "ERR value is not an integer or out of range");
+    return false;
+}
+
+bool call_find(struct call *call, enum value_type type, struct entry **entry_out)
+{
+    struct entry *entry = keyspace_find(&call->access, call->keys);
+    *entry_out = entry;
+    if (entry != NULL && UNLIKELY(entry_type(entry) != type)) {
+        reply_wrong_type(call->reply);
+        return false;
+    }
+    return true;
+}
+
+bool call_find_to_change(struct call *call, enum value_type type, struct entry **entry_out)
+{
+    if (!call_find(call, type, entry_out)) {
+        return false;
+    }
+    if (*entry_out != NULL && UNLIKELY(!keyspace_may_change(*entry_out, call->waiter))) {
+        call_wait(call);
+        return false;
+    }
+    return true;
+}
+
+void reply_string(struct call *call, const struct entry *entry)
+{
+    struct entry_scratch scratch;
+    struct bytes string = entry_string(entry, &scratch);
+    if (LIKELY(entry_encoding(entry) != ENTRY_VALUE)) {
+        reply_value(call->reply, string);
+        return;
+    }
+    struct value *value = entry_value(entry);
+    value_hold(value);
+    reply_string_held(call, string, value);
+}
+
+void reply_string_held(struct call *call, struct bytes string, struct value *value)
+{
+    if (!reply_value_lent(call->reply, string, value)) {
+        keyspace_drop_lent(call->access.thread, value);
+    }
+}

@@ -1,0 +1,57 @@
+#include "command/zset_walk_internal.h"
+
+enum { ITEMS_PER_QUIESCENCE = 1024 };
+
+void reply_zset_span(struct reply *reply, const struct zset *zset, const struct zset_span *span,
+                     struct pool *pool)
+{
+    reply_array(reply, span->count * (span->with_scores ? 2 : 1));
+    if (span->count == 0) {
+        return;
+    }
+    struct zset_walk walk;
+    struct zset_item item;
+    zset_walk_begin(&walk, zset, span->rank, span->count, span->backwards);
+    if (span->with_scores) {
+        for (size_t i = 1; zset_walk_next(&walk, &item); i++) {
+            reply_member(reply, item.member, item.score);
+            if (pool != NULL && i % ITEMS_PER_QUIESCENCE == 0) {
+                pool_quiesce(pool);
+            }
+        }
+        return;
+    }
+    for (size_t i = 1; zset_walk_next(&walk, &item); i++) {
+        reply_value(reply, item.member);
+        if (pool != NULL && i % ITEMS_PER_QUIESCENCE == 0) {
+            pool_quiesce(pool);
+        }
+    }
+}
+
+struct span_job {
+    struct zset *zset; // Held.
+    struct zset_span span;
+    uint32_t shard;
+};
+
+static void run_span_job(struct background *background, void *state)
+{
+    struct span_job *job = state;
+    struct store_thread *thread = background->access.thread;
+    reply_zset_span(background->reply, job->zset, &job->span, thread->pool);
+    keyspace_unhold(background->access.keyspace, thread, job->shard, zset_value(job->zset));
+}
+
+bool defer_zset_span(struct call *call, struct zset *zset, const struct zset_span *span)
+{
+    struct span_job *job = call_defer(call, run_span_job, sizeof(*job));
+    if (job == NULL) {
+        return false;
+    }
+    value_hold(zset_value(zset));
+    job->zset = zset;
+    job->span = *span;
+    job->shard = keyspace_shard(call->access.keyspace, call->keys[0].hash);
+    return true;
+}
