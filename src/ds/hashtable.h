@@ -34,13 +34,15 @@
 #include "base/pool.h"
 #include "base/random.h"
 
+#include <assert.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct hashtable {
-    _Atomic uint64_t root; // 0: empty, nothing allocated. See hashtable.c.
+    _Atomic uint64_t root; // 0: empty, nothing allocated. Else a word as drawn below.
 };
 
 /* How to get an element's hash again: a segment that splits needs it. */
@@ -59,16 +61,23 @@ void hashtable_init(struct hashtable *table);
  * Elements are left as they are. */
 void hashtable_deinit(struct hashtable *table, struct pool *pool);
 
+typedef void (*hashtable_visit)(void *element, void *context);
+
+/* Visit every element, in no order, then hashtable_deinit. The visitor may free
+ * the element. */
+void hashtable_drain(struct hashtable *table, struct pool *pool, hashtable_visit visit,
+                     void *context);
+
 /* Bring the hash's bucket into the cache, for writing. Needs no lock. */
-void hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash);
+static inline void hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash);
 
 /* Bring the elements that the bucket's tags point at into the cache (two lines
  * each). Needs no lock; best some 100 ns after hashtable_prefetch_bucket. */
-void hashtable_prefetch_elements(const struct hashtable *table, uint64_t hash);
+static inline void hashtable_prefetch_elements(const struct hashtable *table, uint64_t hash);
 
 /* Borrow the element that matches; NULL when there is none. */
-void *hashtable_find(const struct hashtable *table, uint64_t hash, hashtable_match match,
-                     const void *sought);
+static inline void *hashtable_find(const struct hashtable *table, uint64_t hash,
+                                   hashtable_match match, const void *sought);
 
 /* Add an element that is not there yet. 0, or -ENOMEM with nothing changed. */
 NODISCARD int hashtable_insert(struct hashtable *table, struct pool *pool,
@@ -88,19 +97,174 @@ size_t hashtable_count(const struct hashtable *table);
 /* Bytes of segments and directories. O(segments). */
 size_t hashtable_memory(const struct hashtable *table);
 
-typedef void (*hashtable_visit)(void *element, void *context);
-
 /* Visit, in hash order, the elements whose hash is at or after `cursor`, bucket
  * by bucket until at least `elements_min` were visited or the table ends. Returns
  * where to go on (the low 16 bits 0), or 0 at the end; starts from 0. What is in
  * the table from the first call to the last is visited exactly once, however the
  * table changes between calls. The visitor must not change the table. */
 uint64_t hashtable_scan(const struct hashtable *table, const struct hashtable_type *type,
-                        uint64_t cursor, size_t elements_min, hashtable_visit visit,
-                        void *context);
+                        uint64_t cursor, size_t elements_min, hashtable_visit visit, void *context);
 
 /* Borrow an element picked evenly enough for RANDOMKEY; NULL when empty. */
 void *hashtable_random(const struct hashtable *table, struct random *random);
 
 /* Check every invariant, with ASSERT. For tests. */
 void hashtable_validate(const struct hashtable *table, const struct hashtable_type *type);
+
+/* ---- inside: what the three inline functions above need ----
+ *
+ * The root and each place of a directory hold a word, loaded whole, so that a
+ * reader without the lock gets a pointer and a count that belong together:
+ *
+ *   bit 63   1: a directory of 2^depth words     0: a segment
+ *   62-57    depth: how many bits of the hash came before
+ *   56-48    n, buckets in the segment; 0 when there is none (pointer 0)
+ *   47-0     pointer
+ *
+ * A segment with n = 10, depth 2 at 0x7f0011223340: 0x040a7f0011223340. */
+
+enum {
+    HASHTABLE_SLOTS = 7,         // in a bucket
+    HASHTABLE_BUCKETS_MAX = 256, // in a segment
+};
+
+#define HASHTABLE_POINTER_MASK ((UINT64_C(1) << 48) - 1)
+
+struct hashtable_bucket {
+    alignas(64) _Atomic uint64_t slots[HASHTABLE_SLOTS];
+    _Atomic uint16_t overflow;
+    uint16_t count;
+};
+
+static_assert(sizeof(struct hashtable_bucket) == 64, "a bucket is one cache line");
+
+struct hashtable_directory {
+    uint64_t deepest; // Segments as deep as the directory; without any, it is halved.
+    _Atomic uint64_t words[];
+};
+
+/* A word that stands for a segment, taken apart. */
+struct hashtable_segment {
+    struct hashtable_bucket *buckets; // NULL when n is 0.
+    unsigned n;
+    unsigned depth;
+};
+
+static inline void *hashtable_pointer(uint64_t word)
+{
+    return (void *)(uintptr_t)(word & HASHTABLE_POINTER_MASK); // NOLINT(performance-no-int-to-ptr)
+}
+
+static inline bool hashtable_is_directory(uint64_t word)
+{
+    return word >> 63 != 0;
+}
+
+static inline unsigned hashtable_depth(uint64_t word)
+{
+    return (unsigned)(word >> 57) & 63;
+}
+
+/* The segment that a hash belongs to. */
+static inline struct hashtable_segment hashtable_segment(const struct hashtable *table,
+                                                         uint64_t hash)
+{
+    // Acquire, twice: pairs with the release stores that publish what is pointed at.
+    uint64_t word = atomic_load_explicit(&table->root, memory_order_acquire);
+    if (hashtable_is_directory(word)) {
+        const struct hashtable_directory *directory = hashtable_pointer(word);
+        word = atomic_load_explicit(&directory->words[hash >> (64 - hashtable_depth(word))],
+                                    memory_order_acquire);
+    }
+    return (struct hashtable_segment){
+        .buckets = hashtable_pointer(word),
+        .n = (unsigned)(word >> 48) & 511,
+        .depth = hashtable_depth(word),
+    };
+}
+
+static inline uint64_t hashtable_tag(uint64_t hash, unsigned depth)
+{
+    return (hash << depth) >> 48;
+}
+
+static inline unsigned hashtable_home(uint64_t tag, unsigned n)
+{
+    return (unsigned)(tag * n >> 16);
+}
+
+/* Relaxed: what a reader without the lock sees is a hint, no more. */
+static inline uint64_t hashtable_slot(const struct hashtable_bucket *bucket, unsigned i)
+{
+    return atomic_load_explicit(&bucket->slots[i], memory_order_relaxed);
+}
+
+static inline unsigned hashtable_overflow(const struct hashtable_bucket *bucket)
+{
+    return atomic_load_explicit(&bucket->overflow, memory_order_relaxed);
+}
+
+/* One bit for each slot in use that has the tag. */
+static inline unsigned hashtable_hits(const struct hashtable_bucket *bucket, uint64_t tag)
+{
+    unsigned hits = 0;
+    for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
+        // Equal tags cancel out; a free slot under tag 0 becomes the greatest number.
+        uint64_t rest = (hashtable_slot(bucket, i) ^ tag << 48) - 1;
+        hits |= (unsigned)(rest < HASHTABLE_POINTER_MASK) << i;
+    }
+    return hits;
+}
+
+static inline void hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash)
+{
+    struct hashtable_segment segment = hashtable_segment(table, hash);
+    uint64_t tag = hashtable_tag(hash, segment.depth);
+    if (LIKELY(segment.n > 0)) {
+        __builtin_prefetch(&segment.buckets[hashtable_home(tag, segment.n)], 1);
+    }
+}
+
+static inline void hashtable_prefetch_elements(const struct hashtable *table, uint64_t hash)
+{
+    struct hashtable_segment segment = hashtable_segment(table, hash);
+    if (segment.n == 0) {
+        return;
+    }
+    uint64_t tag = hashtable_tag(hash, segment.depth);
+    unsigned home = hashtable_home(tag, segment.n);
+    const struct hashtable_bucket *bucket = &segment.buckets[home];
+    unsigned hits = hashtable_hits(bucket, tag);
+    if (UNLIKELY(hits == 0) && hashtable_overflow(bucket) > 0) {
+        __builtin_prefetch(home + 1 == segment.n ? segment.buckets : bucket + 1, 1);
+    }
+    for (; hits != 0; hits &= hits - 1) {
+        const char *element =
+            hashtable_pointer(hashtable_slot(bucket, (unsigned)__builtin_ctz(hits)));
+        __builtin_prefetch(element);
+        __builtin_prefetch(element + 64);
+    }
+}
+
+static inline void *hashtable_find(const struct hashtable *table, uint64_t hash,
+                                   hashtable_match match, const void *sought)
+{
+    struct hashtable_segment segment = hashtable_segment(table, hash);
+    uint64_t tag = hashtable_tag(hash, segment.depth);
+    unsigned at = hashtable_home(tag, segment.n);
+    for (unsigned met = 0; met < segment.n; met++) {
+        const struct hashtable_bucket *bucket = &segment.buckets[at];
+        for (unsigned hits = hashtable_hits(bucket, tag); hits != 0; hits &= hits - 1) {
+            void *element =
+                hashtable_pointer(hashtable_slot(bucket, (unsigned)__builtin_ctz(hits)));
+            if (LIKELY(match(element, sought))) {
+                return element;
+            }
+        }
+        if (LIKELY(hashtable_overflow(bucket) == 0)) {
+            return NULL;
+        }
+        at = at + 1 == segment.n ? 0 : at + 1;
+    }
+    return NULL;
+}

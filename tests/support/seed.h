@@ -1,0 +1,25 @@
+/* seed.h - where a model test's random operations start.
+ *
+ * FASTKV_SEED when set, else a fresh one; printed, so that a failure can be had again.
+ */
+#pragma once
+
+#include "base/random.h"
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static inline struct random seed_random(const char *test)
+{
+    struct random random = {0};
+    const char *given = getenv("FASTKV_SEED"); // NOLINT(concurrency-mt-unsafe): nobody sets it.
+    if (given != NULL) {
+        random.state = strtoull(given, NULL, 0);
+    } else if (random_fill(&random.state, sizeof(random.state)) < 0) {
+        abort();
+    }
+    (void)fprintf(stderr, "%s: FASTKV_SEED=%" PRIu64 "\n", test, random.state);
+    return random;
+}
