@@ -7,11 +7,11 @@ from harness import ServerCase, both_protocols, fastkv_only, wait_until
 
 FIELDS = {
     'Server': 'redis_version redis_mode os arch_bits process_id run_id tcp_port '
-              'uptime_in_seconds uptime_in_days executable',
+              'uptime_in_seconds uptime_in_days',
     'Clients': 'connected_clients maxclients blocked_clients',
     'Memory': 'used_memory used_memory_human used_memory_rss used_memory_peak '
               'used_memory_peak_human mem_fragmentation_ratio mem_allocator',
-    'Stats': 'total_connections_received total_commands_processed instantaneous_ops_per_sec '
+    'Stats': 'total_connections_received total_commands_processed '
              'total_net_input_bytes total_net_output_bytes rejected_connections expired_keys '
              'evicted_keys keyspace_hits keyspace_misses total_error_replies',
     'CPU': 'used_cpu_sys used_cpu_user',

@@ -135,7 +135,8 @@ class Keys(ServerCase):
                 ('h\\*llo', ['h*llo']), ('h\\?llo', ['h?llo']), ('h\\[llo', ['h[llo']),
                 ('h[\\[]llo', ['h[llo']), ('a\\\\b', ['a\\b']), ('', ['']), ('*l*o*', [
                     'hello', 'hallo', 'hxllo', 'h*llo', 'h?llo', 'h[llo']),
-                ('**', names[:-2] + names[-1:]), ('h**o', ['hello', 'hallo', 'hxllo', 'h*llo', 'h?llo', 'h[llo']),
+                ('**', names[:-2] + names[-1:]),
+                ('h**o', ['hello', 'hallo', 'hxllo', 'h*llo', 'h?llo', 'h[llo']),
                 ('a[a-z]c', ['abc', 'axc']), ('x*x', ['x' * 100]), ('[ab]', ['a', 'b']),
                 ('[a', ['a']), ('absent', [])):
             got = self.c('KEYS', pattern)

@@ -203,6 +203,7 @@ class Signals(unittest.TestCase):
             half.close()
             self.assertRaises(OSError, Connection, address)
 
+    @fastkv_only('finishes a request before it looks at signals')
     def test_while_it_is_busy(self):
         with Server() as server:
             client = server.client()
@@ -367,6 +368,30 @@ class Settings(unittest.TestCase):
         with Server() as server:
             wait_until(lambda: re.search(rb'uring|epoll', server.read('stderr')),
                        what='the log to say which loop it uses')
+
+    @fastkv_only('has one loop')
+    def test_auto_falls_back_to_epoll(self):
+        with Server(io='auto', without_uring=True) as server:
+            with server.client() as client:
+                self.assertEqual(client('SET', 'k', 'v'), OK)
+                self.assertEqual(client('GET', 'k'), b'v')
+            why = [line for line in server.read('stderr').decode().splitlines()
+                   if 'io_uring' in line and 'epoll' in line]
+            self.assertEqual(len(why), 1, server.output())
+            self.assertIn('not permitted', why[0])
+
+    @fastkv_only('has one loop')
+    def test_uring_that_is_refused(self):
+        server = Server(io='uring', without_uring=True)
+        try:
+            server.process = server.spawn(server.command_line())
+            self.assertEqual(server.wait(), 1)
+            error = server.read('stderr').decode()
+            self.assertEqual(error.count('\n'), 1, error)
+            self.assertIn('io_uring', error)
+            self.assertIn('epoll', error)
+        finally:
+            server.stop(check=False)
 
     def test_two_servers_side_by_side(self):
         with Server() as one, Server() as two:

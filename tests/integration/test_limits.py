@@ -137,7 +137,7 @@ class SlowReaders(ServerCase):
         def connected():
             return int(self.server.info('clients')['connected_clients'])
 
-        # This test's own idle client, the one that INFO asks with, and until it is closed, `client`.
+        # Those that stay: this test's own idle client and the one that INFO asks with.
         wait_until(lambda: connected() <= 2, 20, 'the client that does not read to be closed')
         self.assertLess(len(client.until_closed()), 64 * 3 * self.VALUE)
         self.expect('PONG', 'PING')

@@ -8,12 +8,14 @@ The environment says what is tested; `run` sets it:
 """
 
 import ctypes
+import errno
 import os
 import re
 import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -25,7 +27,8 @@ BINARY = os.environ.get('FASTKV_TEST_SERVER') or os.path.join(ROOT, 'build', 'fa
 IO = os.environ.get('FASTKV_TEST_IO') or 'auto'
 SCALE = float(os.environ.get('FASTKV_TEST_SCALE') or 1)
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
+SECCOMP_MODE_FILTER = 2
 SANITIZER_REPORT = re.compile(rb'ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|: runtime error: ')
 
 _libc = ctypes.CDLL(None)
@@ -72,6 +75,21 @@ def wait_until(condition, timeout=10.0, what='the condition'):
         pause = min(pause * 1.5, 0.02)
 
 
+def refuse_io_uring():
+    """Make io_uring_setup(2) fail with EPERM in this process, as containers do."""
+    load_number, if_equal, ret = 0x20, 0x15, 0x06
+    io_uring_setup, allow, refuse = 425, 0x7fff0000, 0x00050000 | errno.EPERM
+    code = b''.join(struct.pack('=HBBI', *instruction) for instruction in (
+        (load_number, 0, 0, 0), (if_equal, 0, 1, io_uring_setup), (ret, 0, 0, refuse),
+        (ret, 0, 0, allow)))
+    buffer = ctypes.create_string_buffer(code, len(code))
+    program = ctypes.create_string_buffer(
+        struct.pack('@HP', len(code) // 8, ctypes.addressof(buffer)))
+    if (_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+            or _libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program) != 0):
+        os._exit(126)
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
@@ -82,7 +100,8 @@ class Server:
     """One server process. Use it as a context manager, or start() and stop()."""
 
     def __init__(self, *options, workers=4, io=None, files_max=None, user=None, bind=None,
-                 log_file=None, directory=None, binary=None):
+                 log_file=None, directory=None, binary=None, without_uring=False):
+        self.without_uring = without_uring
         self.binary = binary or BINARY
         self.options = [str(option) for option in options]
         self.workers = workers
@@ -127,6 +146,8 @@ class Server:
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:
                 os._exit(1)
+            if self.without_uring:
+                refuse_io_uring()
             if self.files_max is not None:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self.files_max, self.files_max))
 
