@@ -11,12 +11,15 @@ enum {
     SET_LENGTH = 3,
 };
 
-/* What a word of a SET line stands for, decoded into `scratch` where it is quoted; too
- * long for that, it is no number either. */
 enum { SCRATCH_SIZE = 64 };
 
-static struct bytes word_meaning(struct bytes word, char *scratch)
+/* What a word of a SET line stands for: itself, or decoded into `scratch`. A quoted word
+ * that is too long for that is no number either. */
+static inline struct bytes word_meaning(struct bytes word, char *scratch)
 {
+    if (LIKELY(word.data[0] != '"' && word.data[0] != '\'')) {
+        return word;
+    }
     if (word.size > SCRATCH_SIZE) {
         return bytes_make(scratch, 0);
     }
@@ -28,9 +31,6 @@ static inline bool is_set(struct bytes word)
     if (LIKELY(word.size == 3)) {
         return (word.data[0] | 0x20) == 's' && (word.data[1] | 0x20) == 'e' &&
                (word.data[2] | 0x20) == 't';
-    }
-    if (word.data[0] != '"' && word.data[0] != '\'') {
-        return false;
     }
     char scratch[SCRATCH_SIZE];
     return bytes_is_word(word_meaning(word, scratch), "SET");
@@ -90,11 +90,14 @@ static void parse_set(struct parser *parser, struct bytes input, const struct wo
     }
     struct bytes first[SET_WORDS_MIN];
     struct words set = {.args = first, .args_max = SET_WORDS_MIN, .line = words->line};
-    words_split(&set, WORDS_TEXT);
-
+    if (LIKELY(words->args_max >= SET_WORDS_MIN)) {
+        set.args = words->args;
+    } else {
+        words_split(&set, WORDS_TEXT);
+    }
     char scratch[SCRATCH_SIZE];
     uint64_t length;
-    if (!number_parse_unsigned(word_meaning(first[SET_LENGTH], scratch), &length) ||
+    if (!number_parse_unsigned(word_meaning(set.args[SET_LENGTH], scratch), &length) ||
         length > PROTO_VALUE_MAX) {
         parse_error(parser, PARSE_FATAL, words->size, result_out,
                     "ERR Protocol error: invalid length of the value");
@@ -103,7 +106,7 @@ static void parse_set(struct parser *parser, struct bytes input, const struct wo
     if (!find_payload(parser, input, words->size, length, result_out)) {
         return;
     }
-    bool expires = !bytes_equal(word_meaning(first[SET_EXPIRY], scratch), BYTES("0"));
+    bool expires = !bytes_equal(word_meaning(set.args[SET_EXPIRY], scratch), BYTES("0"));
     if (words->count + expires > words->args_max) {
         result_out->argc = words->count + expires;
         result_out->status = PARSE_ARGS;
