@@ -5,19 +5,26 @@
  *       handle the events; loop_send() each connection's replies
  *   }
  *
- * A turn: loop_wait submits every send that was queued, recycles the input
+ * A turn: loop_wait submits every send that was queued, takes back the input
  * buffers lent by the turn before, sleeps if nothing is ready, and lends the
- * events. Data in an event is valid until the next loop_wait.
+ * events. Data in an event is valid until the next loop_wait, which may also
+ * return early without any event.
  *
- * Sending: loop_send is tried once, at once (MSG_DONTWAIT), with the next
- * loop_wait; its outcome is an event LOOP_SENT with how many bytes the kernel
- * took. With LOOP_SEND_WAIT the loop instead waits until all is sent or the
- * connection fails. The bytes must stay in place until LOOP_SENT. At most one
- * send per stream is under way.
+ * Sending: the bytes must stay in place, and at most one send per stream is under
+ * way. The two ways differ in when a send is over:
  *
- * Closing: loop_shut shuts the stream down and answers with LOOP_CLOSED when the
- * kernel holds nothing of it any more; only then may it be freed. No other event
- * follows LOOP_CLOSED.
+ *   LOOP_SEND_ONCE   Tried once, at the latest by the next loop_wait, and over when
+ *                    that returns. Only if the kernel did not take everything, a
+ *                    LOOP_SENT says how much it took (0 and more) or what failed;
+ *                    such events stand before all data. A send taken whole, as
+ *                    nearly all are, wakes nobody and costs no event.
+ *   LOOP_SEND_WAIT   Over with its LOOP_SENT, which always comes: everything was
+ *                    taken or, with an error or fewer bytes, the connection failed.
+ *
+ * Closing: loop_shut shuts the stream down, after trying what was sent before it in
+ * the same turn, and answers with LOOP_CLOSED when the kernel holds nothing of the
+ * stream any more; only then may it, and what it sends, be freed. From loop_shut on
+ * no other event of the stream is added.
  *
  * Ownership: streams are the caller's, embedded in its connections; the loop owns
  *            the file descriptor from loop_add on.
@@ -37,15 +44,16 @@ enum { LOOP_SEND_PARTS_MAX = 64 };
 
 struct stream {
     int fd;
-    uint32_t state;    // Private to the back-end.
-    uint32_t in_kernel; // Operations under way; private to the back-end.
-    void *link;        // Private to the back-end.
+    uint32_t state;      // Private to the back-end.
+    uint32_t in_kernel;  // Operations under way; private to the back-end.
+    struct stream *next; // Private to the back-end.
+    void *unsent;        // Private to the back-end.
 };
 
 enum loop_event_kind {
     LOOP_DATA,   // `data` arrived (at least one byte).
     LOOP_END,    // The peer will send no more (error 0), or receiving failed.
-    LOOP_SENT,   // A send is over: `sent` bytes were taken, or `error`.
+    LOOP_SENT,   // A send is over: `sent` bytes were taken, or `error` (see above).
     LOOP_CLOSED, // Nothing of the stream is in the kernel; it may be freed.
     LOOP_WAKE,   // The watched descriptor (loop_watch) became readable.
 };
@@ -104,7 +112,7 @@ NODISCARD int loop_watch(struct loop *loop, int fd);
  * errno: then the descriptor stays the caller's. */
 NODISCARD int loop_add(struct loop *loop, struct stream *stream, int fd);
 
-/* Stop receiving; data already on the way may still come. */
+/* Stop receiving; data already on the way, and the end, may still come. */
 void loop_pause(struct loop *loop, struct stream *stream);
 
 /* Receive again. */

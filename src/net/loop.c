@@ -1,0 +1,70 @@
+/* loop.c - choosing a back-end, and calling it. */
+#include "net/loop.h"
+
+#include <stddef.h>
+
+int loop_open(enum loop_kind kind, struct loop **loop_out, int *refusal_out)
+{
+    int refusal = 0;
+    if (kind != LOOP_EPOLL) {
+        refusal = loop_uring_ops.open(loop_out);
+        if (kind == LOOP_URING || refusal == 0) {
+            return refusal;
+        }
+    }
+    int error = loop_epoll_ops.open(loop_out);
+    if (error == 0 && refusal_out != NULL) {
+        *refusal_out = refusal;
+    }
+    return error;
+}
+
+void loop_close(struct loop *loop)
+{
+    if (loop != NULL) {
+        loop->ops->close(loop);
+    }
+}
+
+const char *loop_name(const struct loop *loop)
+{
+    return loop->ops == &loop_uring_ops ? "io_uring" : "epoll";
+}
+
+int loop_watch(struct loop *loop, int fd)
+{
+    return loop->ops->watch(loop, fd);
+}
+
+int loop_add(struct loop *loop, struct stream *stream, int fd)
+{
+    return loop->ops->add(loop, stream, fd);
+}
+
+void loop_pause(struct loop *loop, struct stream *stream)
+{
+    loop->ops->pause(loop, stream);
+}
+
+void loop_resume(struct loop *loop, struct stream *stream)
+{
+    loop->ops->resume(loop, stream);
+}
+
+void loop_send(struct loop *loop, struct stream *stream, const struct iovec *parts, unsigned count,
+               enum loop_send_mode mode)
+{
+    ASSERT(count > 0 && count <= LOOP_SEND_PARTS_MAX);
+    loop->ops->send(loop, stream, parts, count, mode);
+}
+
+void loop_shut(struct loop *loop, struct stream *stream)
+{
+    loop->ops->shut(loop, stream);
+}
+
+int loop_wait(struct loop *loop, int64_t timeout_us, const struct loop_event **events_out,
+              size_t *count_out)
+{
+    return loop->ops->wait(loop, timeout_us, events_out, count_out);
+}

@@ -1,0 +1,52 @@
+/* loop_internal.h - what both back-ends share: the list of a turn's events.
+ *
+ * A loop has two lists. While the caller reads the one lent by loop_wait, what
+ * loop_send and loop_shut have to tell is added to the other, with which the next
+ * turn begins. Room for that is reserved when a stream is added, so that only
+ * loop_wait and loop_add can run out of memory.
+ *
+ * Threads: the loop's.
+ */
+#pragma once
+
+#include "net/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    // A stream's LOOP_SENT and LOOP_CLOSED.
+    EVENTS_RESERVED_PER_STREAM = 2,
+};
+
+struct event_list {
+    struct loop_event *items;
+    size_t count;
+    size_t capacity;
+};
+
+/* Make room for `capacity` events in all. 0 or -ENOMEM. */
+NODISCARD static inline int event_list_reserve(struct event_list *list, size_t capacity)
+{
+    if (LIKELY(capacity <= list->capacity)) {
+        return 0;
+    }
+    size_t larger = list->capacity * 2 > capacity ? list->capacity * 2 : capacity;
+    struct loop_event *items = realloc(list->items, larger * sizeof(*items));
+    if (items == NULL) {
+        return -ENOMEM;
+    }
+    list->items = items;
+    list->capacity = larger;
+    return 0;
+}
+
+/* Add an event of a kind, all else zero; there is room. */
+static inline struct loop_event *event_list_add(struct event_list *list, enum loop_event_kind kind,
+                                                struct stream *stream)
+{
+    ASSERT(list->count < list->capacity);
+    struct loop_event *event = &list->items[list->count++];
+    *event = (struct loop_event){.kind = kind, .stream = stream};
+    return event;
+}

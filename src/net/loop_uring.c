@@ -1,0 +1,526 @@
+/* loop_uring.c - the loop on io_uring; needs Linux 6.1.
+ *
+ * One io_uring_enter a turn submits what was queued and waits. The ring belongs to
+ * one thread (SINGLE_ISSUER) and completions are made only while that thread waits
+ * (DEFER_TASKRUN). Receiving is multishot, into a ring of buffers that the kernel
+ * takes from in turn:
+ *
+ *   loop_wait n      buffers lent in turn n-1 go back ─> ring ─> kernel fills some
+ *   events of n      data points into them; lent[] remembers which
+ *
+ * When the ring runs dry, a receive ends with -ENOBUFS and is begun again; it is
+ * submitted after the buffers have gone back, and no data is lost.
+ *
+ * LOOP_SEND_ONCE asks for everything (MSG_WAITALL), at once (MSG_DONTWAIT), and for
+ * no completion on success. The kernel runs such a send while it submits, counts a
+ * short one as failed, and so posts a completion, holding the bytes taken, just for
+ * those. Hence waiting for one completion sleeps if all sends went through, and does
+ * not if one of them did not.
+ *
+ * user_data is the stream's address with the operation in its low bits. A stream
+ * counts the operations whose completions are still to come; ONCE sends are not
+ * counted, as theirs are here when the submission is over.
+ */
+#include "net/loop_internal.h"
+
+#include <assert.h>
+#include <liburing.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    SUBMISSIONS = 1024,
+    COMPLETIONS = 8192, // More wait in the kernel (IORING_FEAT_NODROP).
+    BUFFERS = 1024,
+    BUFFER_SIZE = 4096,
+    MESSAGES = 128, // Sends of several parts between two submissions,
+    PARTS = 1024,   // and their parts.
+    PREFETCH_DISTANCE = 4,
+};
+
+enum operation { RECEIVE, SEND_ONCE, SEND_WAIT, CANCEL, WATCH, OPERATION_MASK = 7 };
+
+enum state {
+    RECEIVING = 1, // A multishot receive is under way.
+    PAUSED = 2,
+    ENDED = 4,
+    SHUT = 8,
+};
+
+struct loop_uring {
+    struct loop loop;
+    struct io_uring ring;
+    struct io_uring_buf_ring *buffer_ring;
+    char *buffers;
+    struct event_list *filling; // Not the one that is lent.
+    size_t failed_sends;        // LOOP_SENT at the beginning of `filling`.
+    struct event_list lists[2];
+    size_t stream_count;
+    unsigned once_queued; // ONCE sends not yet submitted.
+    unsigned lent_count;
+    unsigned message_count;
+    unsigned part_count;
+    int watched_fd;
+    uint64_t watched_value; // The kernel reads the eventfd into it.
+    uint16_t lent[BUFFERS];
+    struct msghdr messages[MESSAGES];
+    struct iovec parts[PARTS];
+};
+
+static_assert(_Alignof(struct stream) > OPERATION_MASK, "user_data has room for the operation");
+static_assert((int)PARTS >= (int)LOOP_SEND_PARTS_MAX, "one send fits");
+
+static struct loop_uring *uring_of(struct loop *loop)
+{
+    return (struct loop_uring *)loop;
+}
+
+static bool is_transient(int error)
+{
+    return error == -EINTR || error == -EAGAIN || error == -EBUSY || error == -ETIME;
+}
+
+/* Submit without waiting. 0 or negative errno. */
+static int submit(struct loop_uring *uring)
+{
+    while (io_uring_sq_ready(&uring->ring) > 0) {
+        int submitted = io_uring_submit(&uring->ring);
+        if (submitted < 0 && !is_transient(submitted)) {
+            return submitted;
+        }
+    }
+    uring->once_queued = 0;
+    uring->message_count = 0;
+    uring->part_count = 0;
+    return 0;
+}
+
+static struct io_uring_sqe *take_sqe(struct loop_uring *uring)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+    if (UNLIKELY(sqe == NULL)) {
+        int error = submit(uring);
+        ASSERT(error == 0);
+        sqe = io_uring_get_sqe(&uring->ring);
+        ASSERT(sqe != NULL);
+    }
+    return sqe;
+}
+
+static uint64_t tagged(const struct stream *stream, enum operation operation)
+{
+    return (uint64_t)(uintptr_t)stream | operation;
+}
+
+static void begin_receive(struct loop_uring *uring, struct stream *stream)
+{
+    struct io_uring_sqe *sqe = take_sqe(uring);
+    io_uring_prep_recv_multishot(sqe, stream->fd, NULL, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = 0;
+    sqe->user_data = tagged(stream, RECEIVE);
+    stream->state |= RECEIVING;
+    stream->in_kernel++;
+}
+
+/* The receive answers with its last completion. */
+static void cancel_receive(struct loop_uring *uring, const struct stream *stream)
+{
+    struct io_uring_sqe *sqe = take_sqe(uring);
+    io_uring_prep_cancel64(sqe, tagged(stream, RECEIVE), 0);
+    sqe->user_data = CANCEL;
+}
+
+static void begin_watch(struct loop_uring *uring)
+{
+    struct io_uring_sqe *sqe = take_sqe(uring);
+    io_uring_prep_read(sqe, uring->watched_fd, &uring->watched_value, sizeof(uring->watched_value),
+                       0);
+    sqe->user_data = WATCH;
+}
+
+static int uring_watch(struct loop *loop, int fd)
+{
+    struct loop_uring *uring = uring_of(loop);
+    ASSERT(uring->watched_fd < 0);
+    uring->watched_fd = fd;
+    begin_watch(uring);
+    return 0;
+}
+
+static int uring_add(struct loop *loop, struct stream *stream, int fd)
+{
+    struct loop_uring *uring = uring_of(loop);
+    size_t room = (uring->stream_count + 1) * EVENTS_RESERVED_PER_STREAM;
+    if (event_list_reserve(&uring->lists[0], room) < 0 ||
+        event_list_reserve(&uring->lists[1], room) < 0) {
+        return -ENOMEM;
+    }
+    *stream = (struct stream){.fd = fd};
+    uring->stream_count++;
+    begin_receive(uring, stream);
+    return 0;
+}
+
+static void uring_pause(struct loop *loop, struct stream *stream)
+{
+    if ((stream->state & (PAUSED | SHUT)) != 0) {
+        return;
+    }
+    stream->state |= PAUSED;
+    if ((stream->state & RECEIVING) != 0) {
+        cancel_receive(uring_of(loop), stream);
+    }
+}
+
+static void uring_resume(struct loop *loop, struct stream *stream)
+{
+    if ((stream->state & PAUSED) == 0) {
+        return;
+    }
+    stream->state &= ~(uint32_t)PAUSED;
+    // While a cancelled receive has not ended, its end begins the next.
+    if ((stream->state & (RECEIVING | ENDED | SHUT)) == 0) {
+        begin_receive(uring_of(loop), stream);
+    }
+}
+
+/* A copy of the parts that stays until the next submission. */
+static const struct msghdr *keep_message(struct loop_uring *uring, const struct iovec *parts,
+                                         unsigned count)
+{
+    if (uring->message_count == MESSAGES || uring->part_count + count > PARTS) {
+        int error = submit(uring);
+        ASSERT(error == 0);
+    }
+    struct iovec *kept = &uring->parts[uring->part_count];
+    struct msghdr *message = &uring->messages[uring->message_count++];
+    memcpy(kept, parts, count * sizeof(*parts));
+    *message = (struct msghdr){.msg_iov = kept, .msg_iovlen = count};
+    uring->part_count += count;
+    return message;
+}
+
+static void uring_send(struct loop *loop, struct stream *stream, const struct iovec *parts,
+                       unsigned count, enum loop_send_mode mode)
+{
+    struct loop_uring *uring = uring_of(loop);
+    if ((stream->state & SHUT) != 0) {
+        return;
+    }
+    // The message first: keeping it may submit, and an entry taken must be whole by then.
+    const struct msghdr *message = count > 1 ? keep_message(uring, parts, count) : NULL;
+    bool once = mode == LOOP_SEND_ONCE;
+    int flags = MSG_NOSIGNAL | MSG_WAITALL | (once ? MSG_DONTWAIT : 0);
+    struct io_uring_sqe *sqe = take_sqe(uring);
+    if (message == NULL) {
+        io_uring_prep_send(sqe, stream->fd, parts->iov_base, parts->iov_len, flags);
+    } else {
+        io_uring_prep_sendmsg(sqe, stream->fd, message, (unsigned)flags);
+    }
+    if (once) {
+        sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+        sqe->user_data = tagged(stream, SEND_ONCE);
+        uring->once_queued++;
+    } else {
+        sqe->user_data = tagged(stream, SEND_WAIT);
+        stream->in_kernel++;
+    }
+}
+
+static void finish(struct loop_uring *uring, struct stream *stream)
+{
+    close(stream->fd);
+    stream->fd = -1;
+    uring->stream_count--;
+    event_list_add(uring->filling, LOOP_CLOSED, stream);
+}
+
+static void uring_shut(struct loop *loop, struct stream *stream)
+{
+    struct loop_uring *uring = uring_of(loop);
+    if ((stream->state & SHUT) != 0) {
+        return;
+    }
+    if (uring->once_queued > 0 || stream->in_kernel > 1) {
+        int error = submit(uring); // What was sent before goes before.
+        ASSERT(error == 0);
+    }
+    stream->state |= SHUT;
+    shutdown(stream->fd, SHUT_RDWR); // Fails a waiting send.
+    if (stream->in_kernel == 0) {
+        finish(uring, stream);
+    } else if ((stream->state & RECEIVING) != 0) {
+        cancel_receive(uring, stream);
+    }
+}
+
+static void take_back_buffers(struct loop_uring *uring)
+{
+    for (unsigned i = 0; i < uring->lent_count; i++) {
+        uint16_t buffer = uring->lent[i];
+        io_uring_buf_ring_add(uring->buffer_ring, uring->buffers + (size_t)buffer * BUFFER_SIZE,
+                              BUFFER_SIZE, buffer, io_uring_buf_ring_mask(BUFFERS), (int)i);
+    }
+    io_uring_buf_ring_advance(uring->buffer_ring, (int)uring->lent_count);
+    uring->lent_count = 0;
+}
+
+static void on_receive_over(struct loop_uring *uring, struct stream *stream, int result)
+{
+    stream->state &= ~(uint32_t)RECEIVING;
+    stream->in_kernel--;
+    if ((stream->state & SHUT) != 0) {
+        return;
+    }
+    if (result > 0 || result == -ENOBUFS || result == -ECANCELED || is_transient(result)) {
+        if ((stream->state & PAUSED) == 0) {
+            begin_receive(uring, stream);
+        }
+        return;
+    }
+    stream->state |= ENDED;
+    event_list_add(uring->filling, LOOP_END, stream)->error = result;
+}
+
+static void on_receive(struct loop_uring *uring, struct stream *stream,
+                       const struct io_uring_cqe *cqe)
+{
+    if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
+        uint16_t buffer = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+        uring->lent[uring->lent_count++] = buffer;
+        if (cqe->res > 0 && (stream->state & SHUT) == 0) {
+            event_list_add(uring->filling, LOOP_DATA, stream)->data =
+                bytes_make(uring->buffers + (size_t)buffer * BUFFER_SIZE, (size_t)cqe->res);
+        }
+    }
+    if (UNLIKELY((cqe->flags & IORING_CQE_F_MORE) == 0)) {
+        on_receive_over(uring, stream, cqe->res);
+    }
+}
+
+/* A ONCE send that was not taken whole: its event goes before all others. */
+static void on_send_failed(struct loop_uring *uring, struct stream *stream, int result)
+{
+    if ((stream->state & SHUT) != 0) {
+        return;
+    }
+    struct event_list *list = uring->filling;
+    event_list_add(list, LOOP_SENT, stream);
+    struct loop_event *event = &list->items[uring->failed_sends];
+    memmove(event + 1, event, (list->count - 1 - uring->failed_sends) * sizeof(*event));
+    *event = (struct loop_event){.kind = LOOP_SENT,
+                                 .stream = stream,
+                                 .sent = result > 0 ? (size_t)result : 0,
+                                 .error = result < 0 && result != -EAGAIN ? result : 0};
+    uring->failed_sends++;
+}
+
+static void on_send_over(struct loop_uring *uring, struct stream *stream, int result)
+{
+    stream->in_kernel--;
+    if ((stream->state & SHUT) == 0) {
+        struct loop_event *event = event_list_add(uring->filling, LOOP_SENT, stream);
+        event->sent = result > 0 ? (size_t)result : 0;
+        event->error = result < 0 ? result : 0;
+    }
+}
+
+static void on_watch(struct loop_uring *uring, int result)
+{
+    if (result > 0) {
+        event_list_add(uring->filling, LOOP_WAKE, NULL);
+    }
+    if (result > 0 || is_transient(result)) {
+        begin_watch(uring);
+    }
+}
+
+static void on_completion(struct loop_uring *uring, const struct io_uring_cqe *cqe)
+{
+    uintptr_t address = (uintptr_t)(cqe->user_data & ~(uint64_t)OPERATION_MASK);
+    struct stream *stream = (struct stream *)address; // NOLINT(performance-no-int-to-ptr)
+    switch ((enum operation)(cqe->user_data & OPERATION_MASK)) {
+    case RECEIVE:
+        on_receive(uring, stream, cqe);
+        break;
+    case SEND_ONCE:
+        on_send_failed(uring, stream, cqe->res);
+        return; // Not counted, so it is never what a shut stream waited for.
+    case SEND_WAIT:
+        on_send_over(uring, stream, cqe->res);
+        break;
+    case WATCH:
+        on_watch(uring, cqe->res);
+        return;
+    default:
+        return;
+    }
+    if (UNLIKELY((stream->state & SHUT) != 0 && stream->in_kernel == 0)) {
+        finish(uring, stream);
+    }
+}
+
+/* Turn all completions into events, also those that overflowed the ring: a failed
+ * send must not stay behind. 0 or negative errno. */
+static int collect(struct loop_uring *uring)
+{
+    struct io_uring *ring = &uring->ring;
+    for (;;) {
+        unsigned ready = io_uring_cq_ready(ring);
+        // A completion adds two events at most: what it says, and LOOP_CLOSED.
+        int error = event_list_reserve(uring->filling, uring->filling->count + 2 * (size_t)ready);
+        if (error < 0) {
+            return error;
+        }
+        unsigned head = *ring->cq.khead;
+        unsigned mask = *ring->cq.kring_mask;
+        for (unsigned i = 0; i < ready; i++) {
+            const struct io_uring_cqe *ahead =
+                &ring->cq.cqes[(head + i + PREFETCH_DISTANCE) & mask];
+            __builtin_prefetch(
+                (const void *)(uintptr_t)ahead->user_data); // NOLINT(performance-no-int-to-ptr)
+            on_completion(uring, &ring->cq.cqes[(head + i) & mask]);
+        }
+        io_uring_cq_advance(ring, ready);
+        if (LIKELY(!io_uring_cq_has_overflow(ring))) {
+            return 0;
+        }
+        error = io_uring_get_events(ring);
+        if (error < 0 && !is_transient(error)) {
+            return error;
+        }
+    }
+}
+
+/* The system call of the turn. 0 or negative errno. */
+static int enter(struct loop_uring *uring, int64_t timeout_us)
+{
+    struct io_uring *ring = &uring->ring;
+    int result;
+    if (timeout_us < 0) {
+        result = io_uring_submit_and_wait(ring, 1);
+    } else if (timeout_us == 0) {
+        result = io_uring_submit_and_get_events(ring);
+    } else {
+        struct __kernel_timespec timeout = {.tv_sec = timeout_us / 1000000,
+                                            .tv_nsec = timeout_us % 1000000 * 1000};
+        struct io_uring_cqe *first;
+        result = io_uring_submit_and_wait_timeout(ring, &first, 1, &timeout, NULL);
+    }
+    if (UNLIKELY(result < 0 && !is_transient(result))) {
+        return result;
+    }
+    return submit(uring); // Nothing is left but where the kernel was short of memory.
+}
+
+static int uring_wait(struct loop *loop, int64_t timeout_us, const struct loop_event **events_out,
+                      size_t *count_out)
+{
+    struct loop_uring *uring = uring_of(loop);
+    take_back_buffers(uring);
+    uring->failed_sends = 0;
+    int error = enter(uring, uring->filling->count > 0 ? 0 : timeout_us);
+    if (UNLIKELY(error < 0)) {
+        return error;
+    }
+    error = collect(uring);
+    if (UNLIKELY(error < 0)) {
+        return error;
+    }
+    struct event_list *lent = uring->filling;
+    uring->filling = lent == &uring->lists[0] ? &uring->lists[1] : &uring->lists[0];
+    uring->filling->count = 0;
+    *events_out = lent->items;
+    *count_out = lent->count;
+    return 0;
+}
+
+static size_t buffer_ring_size(void)
+{
+    return BUFFERS * sizeof(struct io_uring_buf);
+}
+
+/* The ring of buffers and the buffers, which take memory as they are first used.
+ * 0 or negative errno. */
+static int open_buffers(struct loop_uring *uring)
+{
+    size_t size = buffer_ring_size() + (size_t)BUFFERS * BUFFER_SIZE;
+    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        return -errno;
+    }
+    (void)madvise(memory, size, MADV_NOHUGEPAGE);
+    struct io_uring_buf_reg registration = {.ring_addr = (uintptr_t)memory,
+                                            .ring_entries = BUFFERS};
+    int error = io_uring_register_buf_ring(&uring->ring, &registration, 0);
+    if (error < 0) {
+        munmap(memory, size);
+        return error;
+    }
+    uring->buffer_ring = (struct io_uring_buf_ring *)(void *)memory;
+    uring->buffers = memory + buffer_ring_size();
+    for (uint16_t buffer = 0; buffer < BUFFERS; buffer++) {
+        uring->lent[uring->lent_count++] = buffer;
+    }
+    return 0;
+}
+
+static int uring_open(struct loop **loop_out)
+{
+    struct loop_uring *uring = calloc(1, sizeof(*uring));
+    if (uring == NULL) {
+        return -ENOMEM;
+    }
+    struct io_uring_params params = {
+        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
+                 IORING_SETUP_SUBMIT_ALL,
+        .cq_entries = COMPLETIONS,
+    };
+    int error = io_uring_queue_init_params(SUBMISSIONS, &uring->ring, &params);
+    if (error < 0) {
+        free(uring);
+        return error;
+    }
+    error = open_buffers(uring);
+    if (error < 0) {
+        io_uring_queue_exit(&uring->ring);
+        free(uring);
+        return error;
+    }
+    // Saves looking the descriptor up in each turn; works without as well.
+    (void)io_uring_register_ring_fd(&uring->ring);
+    uring->loop.ops = &loop_uring_ops;
+    uring->filling = &uring->lists[0];
+    uring->watched_fd = -1;
+    *loop_out = &uring->loop;
+    return 0;
+}
+
+static void uring_close(struct loop *loop)
+{
+    struct loop_uring *uring = uring_of(loop);
+    // The kernel must be done with our memory before it goes.
+    struct io_uring_sync_cancel_reg all = {.flags =
+                                               IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL,
+                                           .timeout = {.tv_sec = -1, .tv_nsec = -1}};
+    (void)io_uring_register_sync_cancel(&uring->ring, &all);
+    io_uring_queue_exit(&uring->ring);
+    munmap(uring->buffer_ring, buffer_ring_size() + (size_t)BUFFERS * BUFFER_SIZE);
+    free(uring->lists[0].items);
+    free(uring->lists[1].items);
+    free(uring);
+}
+
+const struct loop_ops loop_uring_ops = {
+    .open = uring_open,
+    .close = uring_close,
+    .watch = uring_watch,
+    .add = uring_add,
+    .pause = uring_pause,
+    .resume = uring_resume,
+    .send = uring_send,
+    .shut = uring_shut,
+    .wait = uring_wait,
+};
