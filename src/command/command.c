@@ -65,7 +65,8 @@ const struct command *command_at(size_t index)
 
 const struct command *command_find(struct bytes name)
 {
-    if (UNLIKELY(name.size == 0)) {
+    // Words are padded with NULs: a name that ends in one would pass for the name before it.
+    if (UNLIKELY(name.size == 0 || name.data[name.size - 1] == '\0')) {
         return NULL;
     }
     uint64_t word = lookup_word(name);
