@@ -7,16 +7,13 @@
  */
 #pragma once
 
-#define NODISCARD __attribute__((warn_unused_result))
-#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define NODISCARD           __attribute__((warn_unused_result))
+#define LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
+// An expression, so that it adds no nesting where it stands.
 #define ASSERT(condition)                                                                          \
-    do {                                                                                           \
-        if (UNLIKELY(!(condition))) {                                                              \
-            assert_failed(#condition, __FILE__, __LINE__);                                         \
-        }                                                                                          \
-    } while (0)
+    (LIKELY(condition) ? (void)0 : assert_failed(#condition, __FILE__, __LINE__))
 
 #ifdef NDEBUG
 #define DEBUG_ASSERT(condition) ((void)sizeof(condition))
