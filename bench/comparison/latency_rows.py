@@ -1,0 +1,230 @@
+"""Rows about what others wait while one asks for something big."""
+import contextlib
+import multiprocessing
+import os
+import statistics
+import threading
+import time
+
+from comparison.report import Figure
+from comparison.servers import Client, Unavailable, encode, pipeline
+
+MIB = 1 << 20
+ZSET_COMMAND = "ZADD board __score__ member:__key__"
+NEIGHBOUR_RATE = 20_000
+DEL_SETS = 4
+MARK = b"+PONG\r\n"
+
+
+def call_and_drain(client, request, buffer):
+    """Send a request with a large reply and drop the reply, by the PONG behind it."""
+    client.socket.sendall(request + encode("PING"))
+    tail = b""
+    while tail != MARK:
+        got = client.socket.recv_into(buffer)
+        if got == 0:
+            raise ConnectionError("the server closed the connection")
+        tail = (tail + bytes(buffer[max(0, got - len(MARK)):got]))[-len(MARK):]
+
+
+def repeat_request(server, stop, rounds, *words):
+    """Noise: one large request after the other."""
+    buffer = memoryview(bytearray(4 * MIB))
+    with Client(server) as client:
+        while not stop.is_set():
+            call_and_drain(client, encode(*words), buffer)
+            rounds.value += 1
+
+
+def delete_sets(server, stop, rounds, seconds):
+    """Noise: delete the prepared sets, spread over the time."""
+    with Client(server) as client:
+        for number in range(DEL_SETS):
+            if stop.wait(seconds / (DEL_SETS + 1)):
+                return
+            client.call("DEL", f"set:{number}")
+            rounds.value += 1
+
+
+def send_long_pipeline(server, stop, rounds, count):
+    """Noise: `count` SETs in one go, replies read meanwhile, again and again."""
+    requests = b"".join(encode("SET", f"noise:{i:010d}", b"x" * 64) for i in range(count))
+    buffer = memoryview(bytearray(MIB))
+    with Client(server) as client:
+        while not stop.is_set():
+            sender = threading.Thread(target=client.socket.sendall, args=(requests,))
+            sender.start()
+            left = count * len(b"+OK\r\n")
+            while left > 0:
+                got = client.socket.recv_into(buffer)
+                if got == 0:
+                    raise ConnectionError("the server closed the connection")
+                left -= got
+            sender.join()
+            rounds.value += 1
+
+
+def in_child(context, rounds, stop, noise, *arguments):
+    """Run noise beside the load, which goes first whenever both want the core."""
+
+    def run():
+        if context.load.core is not None:
+            os.sched_setaffinity(0, {context.load.core})
+        os.nice(19)
+        noise(arguments[0], stop, rounds, *arguments[1:])
+
+    return multiprocessing.get_context("fork").Process(target=run, daemon=True)
+
+
+def neighbours(context, server, noise, *arguments, seconds):
+    """GETs at a fixed rate while the noise runs: (p99.9 in ms, rounds of noise)."""
+    fork = multiprocessing.get_context("fork")
+    stop = fork.Event()
+    rounds = fork.Value("i", 0)
+    child = in_child(context, rounds, stop, noise, server, *arguments)
+    child.start()
+    try:
+        result = context.load.run(
+            [server], "--read-share", 1, "--rate", NEIGHBOUR_RATE, "--keys", 1_000_000,
+            "--duration", seconds, "--turn", seconds, "--warmup", 0,
+        )
+    finally:
+        stop.set()
+        child.join(60)
+        if child.is_alive():
+            child.kill()
+            child.join()
+    return result["servers"][0]["latency_us"]["p99.9"] / 1000, rounds.value
+
+
+def prepare_neighbours(context, server, keys):
+    context.load.populate(server, keys)
+    context.load.populate(server, context.scaled(1_000_000), ZSET_COMMAND)
+    for number in range(DEL_SETS):
+        command = f"ZADD set:{number} __score__ member:__key__"
+        context.load.populate(server, context.scaled(1_000_000), command)
+
+
+def measure_neighbours(context, server):
+    """Every kind of noise at one server: {title: (p99.9 in ms, rounds)}."""
+    keys = context.scaled(10_000_000)
+    seconds = 3 if context.quick else 10
+    prepare_neighbours(context, server, keys)
+    count = context.scaled(1_000_000)
+    found = {}
+    found["nothing else"] = neighbours(context, server, idle_noise, seconds=seconds)
+    found["KEYS * over 10 M keys"] = neighbours(
+        context, server, repeat_request, "KEYS", "*", seconds=seconds
+    )
+    found["ZRANGE 0 -1 of 1 M members"] = neighbours(
+        context, server, repeat_request, "ZRANGE", "board", "0", "-1", seconds=seconds
+    )
+    found["DEL of a 1 M-member set"] = neighbours(
+        context, server, delete_sets, seconds, seconds=seconds
+    )
+    found["one pipeline of 1 M SETs"] = neighbours(
+        context, server, send_long_pipeline, count, seconds=seconds
+    )
+    return found
+
+
+def idle_noise(_server, stop, _rounds):
+    stop.wait()
+
+
+def slow_neighbours(context, row):
+    with context.launcher.fastkv() as server:
+        mine = measure_neighbours(context, server)
+    theirs = {}
+    with contextlib.suppress(Unavailable), context.launcher.redis() as server:
+        theirs = measure_neighbours(context, server)
+    figures = []
+    for noise, (p999_ms, rounds) in mine.items():
+        bounds = {} if noise == "nothing else" else {"must": 5, "aim": 1}
+        beside = f"{rounds} rounds"
+        if noise in theirs:
+            beside += f"; redis {theirs[noise][0]:.1f} ms, {theirs[noise][1]} rounds"
+        title = f"GETs at 20,000/s beside {noise}: p99.9"
+        figures.append(Figure(row, title, p999_ms, "ms", beside=beside, **bounds))
+    return figures
+
+
+def flush_all(context, row):
+    """FLUSHALL of 20 M keys in the middle of GETs at a fixed rate."""
+    keys = context.scaled(20_000_000)
+    with context.launcher.fastkv() as server:
+        with Client(server) as client:
+            client.call("PING")
+            empty = server.rss_bytes()
+            context.load.populate(server, keys)
+            options = ["--read-share", 1, "--rate", NEIGHBOUR_RATE, "--keys", keys]
+            options += ["--duration", 4, "--turn", 4, "--warmup", 0]
+            quiet = context.load.run([server], *options)["servers"][0]["latency_us"]["max"]
+            process = context.load.start([server], *options)
+            time.sleep(2)
+            client.call("FLUSHALL")
+            flushed = time.monotonic()
+            longest = context.load.finish(process)["servers"][0]["latency_us"]["max"]
+            time.sleep(max(0, flushed + 10 - time.monotonic()))
+            kept = (server.rss_bytes() - empty) / MIB
+    title = "FLUSHALL of 20 M keys"
+    return [
+        Figure(row, f"{title}: others' longest wait", longest / 1000, "ms", must=2,
+               beside=f"{quiet / 1000:.1f} ms without it"),
+        Figure(row, f"{title}: RSS above an empty server's 10 s later", kept, "MiB", must=64),
+    ]
+
+
+def expired_keys(client):
+    """How many keys the server says it has removed at their deadline."""
+    for line in client.call("INFO", "stats").split(b"\r\n"):
+        if line.startswith(b"expired_keys:"):
+            return int(line.split(b":")[1])
+    raise Unavailable("INFO does not tell expired_keys")
+
+
+def removal_lags(server, count, seconds, patience):
+    """Lags, in ms, of `count` keys that expire over `seconds`; inf: not in time."""
+    first_ms = int(time.time() * 1000) + 2000
+    deadlines = [first_ms + i * seconds * 1000 // count for i in range(count)]
+    error = pipeline(
+        server,
+        (encode("SET", f"brief:{i}", "x", "PXAT", at) for i, at in enumerate(deadlines)),
+    )
+    if error:
+        raise RuntimeError(error)
+    lags = []
+    with Client(server) as client:
+        before = expired_keys(client)
+        while len(lags) < count and time.time() * 1000 < deadlines[-1] + patience * 1000:
+            removed = min(expired_keys(client) - before, count)
+            now_ms = time.time() * 1000
+            lags += [now_ms - deadlines[i] for i in range(len(lags), removed)]
+            time.sleep(0.0001)
+    return lags + [float("inf")] * (count - len(lags))
+
+
+def measure_expiry(context, server):
+    """(p50, p99) of the lag beside 1 M other volatile keys."""
+    command = "SET key:__key__ __value__ EX __rand:10000:99999__"
+    context.load.populate(server, context.scaled(1_000_000), command)
+    lags = sorted(removal_lags(server, 1000, 10, 2 if context.quick else 20))
+    return statistics.median(lags), lags[989]
+
+
+def expiry(context, row):
+    os.sched_setaffinity(0, {context.load.core})
+    try:
+        with context.launcher.fastkv() as server:
+            p50, p99 = measure_expiry(context, server)
+        beside = ""
+        with contextlib.suppress(Unavailable), context.launcher.redis() as server:
+            theirs = measure_expiry(context, server)
+            beside = f"redis p50 {theirs[0]:.0f} ms, p99 {theirs[1]:.0f} ms"
+    finally:
+        os.sched_setaffinity(0, range(os.cpu_count()))
+    title = "1,000 keys expire beside 1 M volatile ones: removal lag"
+    return [
+        Figure(row, f"{title} p50", p50, "ms", must=1, beside=beside),
+        Figure(row, f"{title} p99", p99, "ms", must=5, beside=beside),
+    ]
