@@ -3,26 +3,16 @@
  * Every change of size builds new segments beside the old one, publishes them
  * by a release store of their word, and retires the old one. All that can fail
  * (memory, the reservation to retire) comes before the first store. */
-#include "ds/hashtable.h"
+#include "ds/hashtable_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum {
-    // Tags then end 24 bits above the hash's end, so positions have 40 bits.
-    DEPTH_MAX = 24,
-    ELEMENTS_PER_8_BUCKETS = HASHTABLE_SLOTS * 7, // A full table: seven slots of eight.
-};
+// A full table: seven slots of eight.
+enum { ELEMENTS_PER_8_BUCKETS = HASHTABLE_SLOTS * 7 };
 
-static_assert(64 - DEPTH_MAX - 16 >= 16, "a cursor's low 16 bits are 0");
 static_assert(HASHTABLE_BUCKETS_MAX < 512, "n has 9 bits in a word");
 static_assert(HASHTABLE_BUCKETS_MAX * HASHTABLE_SLOTS <= UINT16_MAX, "counters do not overflow");
-
-/* Where an element stands. */
-struct place {
-    unsigned bucket;
-    unsigned slot;
-};
 
 /* ---- words ---- */
 
@@ -33,38 +23,10 @@ static uint64_t make_word(const void *pointer, unsigned n, unsigned depth)
     return bits | (uint64_t)n << 48 | (uint64_t)depth << 57;
 }
 
-static uint64_t load_root(const struct hashtable *table)
-{
-    // Relaxed: the owner's lock orders it.
-    return atomic_load_explicit(&table->root, memory_order_relaxed);
-}
-
 static void store_root(struct hashtable *table, uint64_t word)
 {
     // Release: pairs with the acquire in hashtable_segment.
     atomic_store_explicit(&table->root, word, memory_order_release);
-}
-
-/* Borrow the directory; NULL when there is none. */
-static struct hashtable_directory *directory_of(const struct hashtable *table, unsigned *depth_out)
-{
-    uint64_t root = load_root(table);
-    if (!hashtable_is_directory(root)) {
-        *depth_out = 0;
-        return NULL;
-    }
-    *depth_out = hashtable_depth(root);
-    return hashtable_pointer(root);
-}
-
-static uint64_t directory_word(const struct hashtable_directory *directory, size_t i)
-{
-    return atomic_load_explicit(&directory->words[i], memory_order_relaxed);
-}
-
-static size_t directory_size(unsigned depth)
-{
-    return sizeof(struct hashtable_directory) + (sizeof(uint64_t) << depth);
 }
 
 /* Let all places that the hash's prefix of segment.depth bits leads to show `segment`. */
@@ -91,11 +53,6 @@ static void publish(struct hashtable *table, uint64_t hash, struct hashtable_seg
 static unsigned segment_limit(unsigned n)
 {
     return n == 1 ? HASHTABLE_SLOTS : n * ELEMENTS_PER_8_BUCKETS / 8;
-}
-
-static unsigned segment_count(struct hashtable_segment segment)
-{
-    return segment.n == 0 ? 0 : segment.buckets[0].count;
 }
 
 /* So many buckets or a few more: no more than fill the pool's size class. */
@@ -169,11 +126,6 @@ static void add_overflow(struct hashtable_bucket *bucket, int change)
     // Not one atomic step: only the holder of the lock writes.
     atomic_store_explicit(&bucket->overflow, (uint16_t)((int)hashtable_overflow(bucket) + change),
                           memory_order_relaxed);
-}
-
-static unsigned next_bucket(unsigned bucket, unsigned n)
-{
-    return bucket + 1 == n ? 0 : bucket + 1;
 }
 
 /* Buckets from `from` on to `to`, round the end. */
@@ -264,33 +216,6 @@ static void segment_vacate(struct hashtable_segment segment, struct place hole)
     }
     set_slot(&buckets[hole.bucket], hole.slot, 0);
     buckets[0].count--;
-}
-
-/* Step to the next slot in use, from the first at {0}; false at the end. */
-static inline bool next_slot(struct hashtable_segment segment, struct place *place,
-                             uint64_t *slot_out)
-{
-    for (; place->bucket < segment.n; place->bucket++, place->slot = 0) {
-        while (place->slot < HASHTABLE_SLOTS) {
-            uint64_t slot = hashtable_slot(&segment.buckets[place->bucket], place->slot++);
-            if (slot != 0) {
-                *slot_out = slot;
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static void bucket_prefetch_elements(const struct hashtable_bucket *bucket)
-{
-    for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
-        const char *element = hashtable_pointer(hashtable_slot(bucket, i));
-        if (element != NULL) {
-            __builtin_prefetch(element);
-            __builtin_prefetch(element + 64);
-        }
-    }
 }
 
 /* ---- growing ---- */
@@ -511,16 +436,6 @@ __attribute__((noinline)) static void segment_shrink(struct hashtable *table, st
 
 /* ---- the table ---- */
 
-/* Step over the segments: *position is 0 at first, then the first hash after the
- * segment, and wraps to 0 after the last. */
-static struct hashtable_segment segment_at(const struct hashtable *table, uint64_t *position)
-{
-    struct hashtable_segment segment = hashtable_segment(table, *position);
-    uint64_t width = segment.depth == 0 ? 0 : UINT64_C(1) << (64 - segment.depth);
-    *position = segment.depth == 0 ? 0 : (*position & ~(width - 1)) + width;
-    return segment;
-}
-
 void hashtable_init(struct hashtable *table)
 {
     atomic_init(&table->root, 0);
@@ -548,8 +463,7 @@ static void segment_visit(struct hashtable_segment segment, hashtable_visit visi
             bucket_prefetch_elements(&segment.buckets[b + 1]);
         }
         for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
-            uint64_t slot =
-                atomic_load_explicit(&segment.buckets[b].slots[i], memory_order_relaxed);
+            uint64_t slot = hashtable_slot(&segment.buckets[b], i);
             if (slot != 0) {
                 visit(hashtable_pointer(slot), context);
             }
@@ -606,199 +520,4 @@ void hashtable_remove(struct hashtable *table, struct pool *pool, uint64_t hash,
     if (UNLIKELY(segment_count(segment) * 8 < segment_limit(segment.n) * 5)) {
         segment_shrink(table, pool, hash);
     }
-}
-
-size_t hashtable_count(const struct hashtable *table)
-{
-    size_t count = 0;
-    uint64_t position = 0;
-    do {
-        count += segment_count(segment_at(table, &position));
-    } while (position != 0);
-    return count;
-}
-
-size_t hashtable_memory(const struct hashtable *table)
-{
-    size_t bytes = 0;
-    uint64_t position = 0;
-    do {
-        bytes += segment_at(table, &position).n * sizeof(struct hashtable_bucket);
-    } while (position != 0);
-    unsigned depth;
-    return directory_of(table, &depth) == NULL ? bytes : bytes + directory_size(depth);
-}
-
-/* ---- walking ---- */
-
-/* The smallest hash, in a segment that holds `hash`, whose home is bucket `home`. */
-static uint64_t home_position(struct hashtable_segment segment, uint64_t hash, unsigned home)
-{
-    uint64_t tag = segment.n == 0 ? 0 : (((uint64_t)home << 16) + segment.n - 1) / segment.n;
-    uint64_t prefix = segment.depth == 0 ? 0 : hash >> (64 - segment.depth) << (64 - segment.depth);
-    return prefix + (tag << (48 - segment.depth));
-}
-
-struct scan {
-    const struct hashtable_type *type;
-    uint64_t cursor;
-    hashtable_visit visit;
-    void *context;
-};
-
-/* Visit the elements whose home is bucket `home` and whose hash is not before the
- * cursor. Returns how many. */
-static size_t scan_home(const struct scan *scan, struct hashtable_segment segment, unsigned home)
-{
-    bool all = home_position(segment, scan->cursor, home) >= scan->cursor;
-    size_t visited = 0;
-    unsigned at = home;
-    for (unsigned met = 0; met < segment.n; met++) {
-        const struct hashtable_bucket *bucket = &segment.buckets[at];
-        at = next_bucket(at, segment.n);
-        bucket_prefetch_elements(&segment.buckets[at]);
-        for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
-            uint64_t slot = hashtable_slot(bucket, i);
-            void *element = hashtable_pointer(slot);
-            if (slot != 0 && hashtable_home(slot >> 48, segment.n) == home &&
-                (all || scan->type->hash(element, scan->type->context) >= scan->cursor)) {
-                scan->visit(element, scan->context);
-                visited++;
-            }
-        }
-        if (hashtable_overflow(bucket) == 0) {
-            break;
-        }
-    }
-    return visited;
-}
-
-uint64_t hashtable_scan(const struct hashtable *table, const struct hashtable_type *type,
-                        uint64_t cursor, size_t elements_min, hashtable_visit visit, void *context)
-{
-    struct scan scan = {.type = type, .cursor = cursor, .visit = visit, .context = context};
-    size_t visited = 0;
-    do {
-        uint64_t after = scan.cursor;
-        struct hashtable_segment segment = segment_at(table, &after);
-        unsigned home = hashtable_home(hashtable_tag(scan.cursor, segment.depth), segment.n);
-        if (segment.n > 0) {
-            visited += scan_home(&scan, segment, home);
-        }
-        scan.cursor = home + 1 < segment.n ? home_position(segment, scan.cursor, home + 1) : after;
-    } while (scan.cursor != 0 && visited < elements_min);
-    return scan.cursor;
-}
-
-/* The first element from the segment that holds `hash` on, round the end; NULL when
- * the table is empty. */
-static void *first_element(const struct hashtable *table, uint64_t hash)
-{
-    uint64_t position = hash;
-    unsigned ends = 0;
-    while (ends < 2) {
-        struct place place = {0};
-        uint64_t slot;
-        if (next_slot(segment_at(table, &position), &place, &slot)) {
-            return hashtable_pointer(slot);
-        }
-        ends += position == 0;
-    }
-    return NULL;
-}
-
-void *hashtable_random(const struct hashtable *table, struct random *random)
-{
-    enum { TRIES = 64 }; // Each hits with 1 in 8 or better unless segments are empty.
-    uint64_t hash = 0;
-    for (unsigned i = 0; i < TRIES; i++) {
-        hash = random_next(random);
-        struct hashtable_segment segment = hashtable_segment(table, hash);
-        if (segment.n == 0) {
-            continue;
-        }
-        unsigned bucket = hashtable_home(hashtable_tag(hash, segment.depth), segment.n);
-        unsigned slot = (unsigned)random_below(random, HASHTABLE_SLOTS);
-        void *element = hashtable_pointer(hashtable_slot(&segment.buckets[bucket], slot));
-        if (element != NULL) {
-            return element;
-        }
-    }
-    return first_element(table, hash);
-}
-
-/* ---- validation ---- */
-
-/* Check one element of a segment that holds `position`, and count it past the
- * buckets it went by. */
-static void validate_element(struct hashtable_segment segment, struct place place,
-                             uint64_t position, uint64_t hash, uint16_t *overflow)
-{
-    uint64_t slot = hashtable_slot(&segment.buckets[place.bucket], place.slot);
-    ASSERT(slot >> 48 == hashtable_tag(hash, segment.depth));
-    ASSERT(segment.depth == 0 || (hash ^ position) >> (64 - segment.depth) == 0);
-    unsigned at = hashtable_home(slot >> 48, segment.n);
-    for (; at != place.bucket; at = next_bucket(at, segment.n)) {
-        ASSERT(hashtable_overflow(&segment.buckets[at]) > 0); // A lookup goes on here.
-        overflow[at]++;
-    }
-}
-
-static void validate_segment(struct hashtable_segment segment, uint64_t position,
-                             const struct hashtable_type *type)
-{
-    ASSERT(segment.n <= HASHTABLE_BUCKETS_MAX && segment.depth <= DEPTH_MAX);
-    ASSERT((segment.n == 0) == (segment.buckets == NULL));
-    ASSERT((uintptr_t)segment.buckets % sizeof *segment.buckets == 0);
-    uint16_t overflow[HASHTABLE_BUCKETS_MAX] = {0};
-    unsigned count = 0;
-    for (unsigned b = 0; b < segment.n; b++) {
-        for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
-            const void *element = hashtable_pointer(hashtable_slot(&segment.buckets[b], i));
-            ASSERT(element != NULL || hashtable_slot(&segment.buckets[b], i) == 0);
-            if (element != NULL) {
-                count++;
-                validate_element(segment, (struct place){b, i}, position,
-                                 type->hash(element, type->context), overflow);
-            }
-        }
-    }
-    ASSERT(count == segment_count(segment));
-    for (unsigned b = 0; b < segment.n; b++) {
-        ASSERT(overflow[b] == hashtable_overflow(&segment.buckets[b]));
-    }
-}
-
-/* Each segment's word stands in all its places and nowhere else. */
-static void validate_directory(const struct hashtable_directory *directory, unsigned depth)
-{
-    ASSERT(depth >= 1 && depth <= DEPTH_MAX);
-    size_t deepest = 0;
-    for (size_t i = 0; i < (size_t)1 << depth;) {
-        uint64_t word = directory_word(directory, i);
-        ASSERT(!hashtable_is_directory(word) && hashtable_depth(word) <= depth);
-        size_t run = (size_t)1 << (depth - hashtable_depth(word));
-        ASSERT(i % run == 0);
-        for (size_t end = i + run; i < end; i++) {
-            ASSERT(directory_word(directory, i) == word);
-        }
-        deepest += run == 1;
-    }
-    ASSERT(deepest == directory->deepest);
-}
-
-void hashtable_validate(const struct hashtable *table, const struct hashtable_type *type)
-{
-    unsigned depth;
-    const struct hashtable_directory *directory = directory_of(table, &depth);
-    if (directory != NULL) {
-        validate_directory(directory, depth);
-    } else {
-        ASSERT(hashtable_depth(load_root(table)) == 0);
-    }
-    uint64_t position = 0;
-    do {
-        uint64_t inside = position;
-        validate_segment(segment_at(table, &position), inside, type);
-    } while (position != 0);
 }

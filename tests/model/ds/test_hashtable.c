@@ -109,7 +109,7 @@ static void do_insert(struct model *m, struct element *element)
         ASSERT(error == -ENOMEM);
         ASSERT(m->hashes == HASHES_EQUAL_TAGS || m->hashes == HASHES_FEW_BITS ||
                m->hashes == HASHES_ONE);
-        ASSERT(m->members >= HASHTABLE_BUCKETS_MAX * HASHTABLE_SLOTS);
+        ASSERT(m->members >= (size_t)HASHTABLE_BUCKETS_MAX * HASHTABLE_SLOTS);
         return;
     }
     element->is_member = true;

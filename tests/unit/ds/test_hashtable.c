@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { MANY = 200 * 1000 };
+enum { MANY = 200 * 1000, FEW = MANY / 10 };
 
 struct element {
     uint64_t hash;
@@ -162,10 +162,10 @@ TEST(a_table_grows_through_splits_and_gives_all_memory_back)
     for (size_t i = 0; i < MANY; i++) {
         ASSERT(find(&f, &f.elements[i]) == &f.elements[i]);
     }
-    remove_range(&f, 0, MANY / 10 * 9);
+    remove_range(&f, 0, MANY - FEW);
     hashtable_validate(&f.table, &type);
-    ck_assert_uint_le(hashtable_memory(&f.table), MANY / 10 * 20);
-    remove_range(&f, MANY / 10 * 9, MANY);
+    ck_assert_uint_le(hashtable_memory(&f.table), FEW * UINT64_C(20));
+    remove_range(&f, MANY - FEW, MANY);
     ck_assert_uint_eq(hashtable_memory(&f.table), 0);
     ck_assert_uint_eq(live_bytes(&f), 0);
     teardown(&f);
@@ -193,7 +193,7 @@ TEST(tables_of_any_size_take_about_eleven_bytes_an_element)
 TEST(equal_hashes_fill_a_segment_and_then_no_more)
 {
     enum { ROOM = HASHTABLE_BUCKETS_MAX * HASHTABLE_SLOTS };
-    struct fixture f = setup(ROOM + 1);
+    struct fixture f = setup((size_t)ROOM + 1);
     for (size_t i = 0; i <= ROOM; i++) {
         f.elements[i].hash = UINT64_C(0xfedcba9876543210);
         int error = hashtable_insert(&f.table, f.pool, &type, f.elements[i].hash, &f.elements[i]);
@@ -315,6 +315,25 @@ TEST(scan_of_an_empty_table_ends_at_once)
     struct visitor visitor = {0};
     ck_assert_uint_eq(hashtable_scan(&f.table, &type, 0, 10, visit, &visitor), 0);
     ck_assert_uint_eq(visitor.visits, 0);
+    teardown(&f);
+}
+
+static void count_visit(void *element, void *context)
+{
+    (void)context;
+    ((struct element *)element)->visits++;
+}
+
+TEST(drain_visits_all_once_and_empties_the_table)
+{
+    struct fixture f = setup(5000);
+    insert_all(&f);
+    hashtable_drain(&f.table, f.pool, count_visit, NULL);
+    ck_assert_uint_eq(hashtable_count(&f.table), 0);
+    ck_assert_uint_eq(live_bytes(&f), 0);
+    for (size_t i = 0; i < f.size; i++) {
+        ASSERT(f.elements[i].visits == 1);
+    }
     teardown(&f);
 }
 

@@ -1,0 +1,96 @@
+/* hashtable_internal.h - what the two halves of the hash table share.
+ *
+ * hashtable.c changes tables, hashtable_walk.c goes through them.
+ *
+ * Threads: the caller holds the lock of the table.
+ */
+#pragma once
+
+#include "ds/hashtable.h"
+
+// A tag then ends 24 bits or more above the end of the hash.
+enum { DEPTH_MAX = 24 };
+
+static_assert(64 - DEPTH_MAX - 16 >= 16, "a cursor's low 16 bits are 0");
+
+/* Where an element stands. */
+struct place {
+    unsigned bucket;
+    unsigned slot;
+};
+
+static inline uint64_t load_root(const struct hashtable *table)
+{
+    // Relaxed: the owner's lock orders it.
+    return atomic_load_explicit(&table->root, memory_order_relaxed);
+}
+
+/* Borrow the directory; NULL when there is none. */
+static inline struct hashtable_directory *directory_of(const struct hashtable *table,
+                                                       unsigned *depth_out)
+{
+    uint64_t root = load_root(table);
+    if (!hashtable_is_directory(root)) {
+        *depth_out = 0;
+        return NULL;
+    }
+    *depth_out = hashtable_depth(root);
+    return hashtable_pointer(root);
+}
+
+static inline uint64_t directory_word(const struct hashtable_directory *directory, size_t i)
+{
+    return atomic_load_explicit(&directory->words[i], memory_order_relaxed);
+}
+
+static inline size_t directory_size(unsigned depth)
+{
+    return sizeof(struct hashtable_directory) + (sizeof(uint64_t) << depth);
+}
+
+static inline unsigned segment_count(struct hashtable_segment segment)
+{
+    return segment.n == 0 ? 0 : segment.buckets[0].count;
+}
+
+static inline unsigned next_bucket(unsigned bucket, unsigned n)
+{
+    return bucket + 1 == n ? 0 : bucket + 1;
+}
+
+/* Step to the next slot in use, from the first at {0}; false at the end. */
+static inline bool next_slot(struct hashtable_segment segment, struct place *place,
+                             uint64_t *slot_out)
+{
+    for (; place->bucket < segment.n; place->bucket++, place->slot = 0) {
+        while (place->slot < HASHTABLE_SLOTS) {
+            uint64_t slot = hashtable_slot(&segment.buckets[place->bucket], place->slot++);
+            if (slot != 0) {
+                *slot_out = slot;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static inline void bucket_prefetch_elements(const struct hashtable_bucket *bucket)
+{
+    for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
+        const char *element = hashtable_pointer(hashtable_slot(bucket, i));
+        if (element != NULL) {
+            __builtin_prefetch(element);
+            __builtin_prefetch(element + 64);
+        }
+    }
+}
+
+/* Step over the segments: *position is 0 at first, then the first hash after the
+ * segment, and wraps to 0 after the last. */
+static inline struct hashtable_segment segment_at(const struct hashtable *table, uint64_t *position)
+{
+    struct hashtable_segment segment = hashtable_segment(table, *position);
+    uint64_t width = segment.depth == 0 ? 0 : UINT64_C(1) << (64 - segment.depth);
+    *position = segment.depth == 0 ? 0 : (*position & ~(width - 1)) + width;
+    return segment;
+}

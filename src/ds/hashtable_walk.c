@@ -1,0 +1,199 @@
+/* hashtable_walk.c - counting, scanning, picking and checking. */
+#include "ds/hashtable_internal.h"
+
+size_t hashtable_count(const struct hashtable *table)
+{
+    size_t count = 0;
+    uint64_t position = 0;
+    do {
+        count += segment_count(segment_at(table, &position));
+    } while (position != 0);
+    return count;
+}
+
+size_t hashtable_memory(const struct hashtable *table)
+{
+    size_t bytes = 0;
+    uint64_t position = 0;
+    do {
+        bytes += segment_at(table, &position).n * sizeof(struct hashtable_bucket);
+    } while (position != 0);
+    unsigned depth;
+    return directory_of(table, &depth) == NULL ? bytes : bytes + directory_size(depth);
+}
+
+/* ---- walking ---- */
+
+/* The smallest hash, in a segment that holds `hash`, whose home is bucket `home`. */
+static uint64_t home_position(struct hashtable_segment segment, uint64_t hash, unsigned home)
+{
+    uint64_t tag = segment.n == 0 ? 0 : (((uint64_t)home << 16) + segment.n - 1) / segment.n;
+    uint64_t prefix = segment.depth == 0 ? 0 : hash >> (64 - segment.depth) << (64 - segment.depth);
+    return prefix + (tag << (48 - segment.depth));
+}
+
+struct scan {
+    const struct hashtable_type *type;
+    uint64_t cursor;
+    hashtable_visit visit;
+    void *context;
+};
+
+/* Visit the elements whose home is bucket `home` and whose hash is not before the
+ * cursor. Returns how many. */
+static size_t scan_home(const struct scan *scan, struct hashtable_segment segment, unsigned home)
+{
+    bool all = home_position(segment, scan->cursor, home) >= scan->cursor;
+    size_t visited = 0;
+    unsigned at = home;
+    for (unsigned met = 0; met < segment.n; met++) {
+        const struct hashtable_bucket *bucket = &segment.buckets[at];
+        at = next_bucket(at, segment.n);
+        bucket_prefetch_elements(&segment.buckets[at]);
+        for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
+            uint64_t slot = hashtable_slot(bucket, i);
+            void *element = hashtable_pointer(slot);
+            if (slot != 0 && hashtable_home(slot >> 48, segment.n) == home &&
+                (all || scan->type->hash(element, scan->type->context) >= scan->cursor)) {
+                scan->visit(element, scan->context);
+                visited++;
+            }
+        }
+        if (hashtable_overflow(bucket) == 0) {
+            break;
+        }
+    }
+    return visited;
+}
+
+// Six parameters: a visitor and its context belong together.
+// NOLINTNEXTLINE(readability-function-size)
+uint64_t hashtable_scan(const struct hashtable *table, const struct hashtable_type *type,
+                        uint64_t cursor, size_t elements_min, hashtable_visit visit, void *context)
+{
+    struct scan scan = {.type = type, .cursor = cursor, .visit = visit, .context = context};
+    size_t visited = 0;
+    do {
+        uint64_t after = scan.cursor;
+        struct hashtable_segment segment = segment_at(table, &after);
+        unsigned home = hashtable_home(hashtable_tag(scan.cursor, segment.depth), segment.n);
+        if (segment.n > 0) {
+            visited += scan_home(&scan, segment, home);
+        }
+        scan.cursor = home + 1 < segment.n ? home_position(segment, scan.cursor, home + 1) : after;
+    } while (scan.cursor != 0 && visited < elements_min);
+    return scan.cursor;
+}
+
+/* The first element from the segment that holds `hash` on, round the end; NULL when
+ * the table is empty. */
+static void *first_element(const struct hashtable *table, uint64_t hash)
+{
+    uint64_t position = hash;
+    unsigned ends = 0;
+    while (ends < 2) {
+        struct place place = {0};
+        uint64_t slot;
+        if (next_slot(segment_at(table, &position), &place, &slot)) {
+            return hashtable_pointer(slot);
+        }
+        ends += position == 0;
+    }
+    return NULL;
+}
+
+void *hashtable_random(const struct hashtable *table, struct random *random)
+{
+    enum { TRIES = 64 }; // Each hits with 1 in 8 or better unless segments are empty.
+    uint64_t hash = 0;
+    for (unsigned i = 0; i < TRIES; i++) {
+        hash = random_next(random);
+        struct hashtable_segment segment = hashtable_segment(table, hash);
+        if (segment.n == 0) {
+            continue;
+        }
+        unsigned bucket = hashtable_home(hashtable_tag(hash, segment.depth), segment.n);
+        unsigned slot = (unsigned)random_below(random, HASHTABLE_SLOTS);
+        void *element = hashtable_pointer(hashtable_slot(&segment.buckets[bucket], slot));
+        if (element != NULL) {
+            return element;
+        }
+    }
+    return first_element(table, hash);
+}
+
+/* ---- validation ---- */
+
+/* Check one element of a segment that holds `position`, and count it past the
+ * buckets it went by. */
+static void validate_element(struct hashtable_segment segment, struct place place,
+                             uint64_t position, uint64_t hash, uint16_t *overflow)
+{
+    uint64_t slot = hashtable_slot(&segment.buckets[place.bucket], place.slot);
+    ASSERT(slot >> 48 == hashtable_tag(hash, segment.depth));
+    ASSERT(segment.depth == 0 || (hash ^ position) >> (64 - segment.depth) == 0);
+    unsigned at = hashtable_home(slot >> 48, segment.n);
+    for (; at != place.bucket; at = next_bucket(at, segment.n)) {
+        ASSERT(hashtable_overflow(&segment.buckets[at]) > 0); // A lookup goes on here.
+        overflow[at]++;
+    }
+}
+
+static void validate_segment(struct hashtable_segment segment, uint64_t position,
+                             const struct hashtable_type *type)
+{
+    ASSERT(segment.n <= HASHTABLE_BUCKETS_MAX && segment.depth <= DEPTH_MAX);
+    ASSERT((segment.n == 0) == (segment.buckets == NULL));
+    ASSERT((uintptr_t)segment.buckets % sizeof *segment.buckets == 0);
+    uint16_t overflow[HASHTABLE_BUCKETS_MAX] = {0};
+    unsigned count = 0;
+    for (unsigned b = 0; b < segment.n; b++) {
+        for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
+            const void *element = hashtable_pointer(hashtable_slot(&segment.buckets[b], i));
+            ASSERT(element != NULL || hashtable_slot(&segment.buckets[b], i) == 0);
+            if (element != NULL) {
+                count++;
+                validate_element(segment, (struct place){b, i}, position,
+                                 type->hash(element, type->context), overflow);
+            }
+        }
+    }
+    ASSERT(count == segment_count(segment));
+    for (unsigned b = 0; b < segment.n; b++) {
+        ASSERT(overflow[b] == hashtable_overflow(&segment.buckets[b]));
+    }
+}
+
+/* Each segment's word stands in all its places and nowhere else. */
+static void validate_directory(const struct hashtable_directory *directory, unsigned depth)
+{
+    ASSERT(depth >= 1 && depth <= DEPTH_MAX);
+    size_t deepest = 0;
+    for (size_t i = 0; i < (size_t)1 << depth;) {
+        uint64_t word = directory_word(directory, i);
+        ASSERT(!hashtable_is_directory(word) && hashtable_depth(word) <= depth);
+        size_t run = (size_t)1 << (depth - hashtable_depth(word));
+        ASSERT(i % run == 0);
+        for (size_t end = i + run; i < end; i++) {
+            ASSERT(directory_word(directory, i) == word);
+        }
+        deepest += run == 1;
+    }
+    ASSERT(deepest == directory->deepest);
+}
+
+void hashtable_validate(const struct hashtable *table, const struct hashtable_type *type)
+{
+    unsigned depth;
+    const struct hashtable_directory *directory = directory_of(table, &depth);
+    if (directory != NULL) {
+        validate_directory(directory, depth);
+    } else {
+        ASSERT(hashtable_depth(load_root(table)) == 0);
+    }
+    uint64_t position = 0;
+    do {
+        uint64_t inside = position;
+        validate_segment(segment_at(table, &position), inside, type);
+    } while (position != 0);
+}
