@@ -87,11 +87,12 @@ def describe_machine(build):
     }
 
 
-def table(figures, machine):
+def table(figures, machine, is_quick):
     lines = [
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB; "
         f"Linux {machine['kernel']}; {machine['compiler']}; {machine['date']}.",
         "Server on one core, load on another, in turns; medians of the turns' ratios (quartiles).",
+        "Quick run: short turns, and large numbers of keys are a tenth of what is said." * is_quick,
         "",
         "| | measured | must | aim | | beside it |",
         "|---|---|---|---|---|---|",

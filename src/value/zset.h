@@ -105,7 +105,7 @@ struct zset_walk {
     void *node;     // Private to zset.c.
     uint32_t index; // Private to zset.c.
     bool backwards;
-    size_t left;    // Items still to come.
+    size_t left; // Items still to come.
 };
 
 /* Walk `count` items beginning at `rank`, upwards or `backwards`; count is cut to
