@@ -64,7 +64,8 @@ def rewrites(context, row):
             chooser.shuffle(order)
             error = pipeline(
                 server,
-                (b"*3\r\n$3\r\nSET\r\n$16\r\nkey:%012d%s" % (key, heads[sizes[key]]) for key in order),
+                (b"*3\r\n$3\r\nSET\r\n$16\r\nkey:%012d%s" % (key, heads[sizes[key]])
+                 for key in order),
             )
             if error:
                 raise RuntimeError(error)
@@ -84,7 +85,8 @@ def idle_switches(context, row):
         before = server.context_switches()
         time.sleep(seconds)
         value = server.context_switches() - before
-    return [Figure(row, "idle server, all workers: context switches in 10 s", value, "in all", must=20)]
+    title = "idle server, all workers: context switches in 10 s"
+    return [Figure(row, title, value, "in all", must=20)]
 
 
 def idle_connections(context, row):

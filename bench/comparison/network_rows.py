@@ -141,7 +141,8 @@ def fixed_rate(context, row):
     for other in others:
         bounds = {"must": 0.8, "aim": 0.5} if other.name == "redis" else {}
         ratio = turn_ratio(result, "fastkv", other.name, "p99_us")
-        p99 = [by_name(result, name)["median"]["p99_us"]["median"] for name in ("fastkv", other.name)]
+        names = ("fastkv", other.name)
+        p99 = [by_name(result, name)["median"]["p99_us"]["median"] for name in names]
         figures.append(
             Figure(row, f"GET p99 at 40,000/s, 50 connections: against {other.name}", ratio[0],
                    spread=ratio[1:], beside=f"fastkv {p99[0]:.0f} us, {other.name} {p99[1]:.0f} us",

@@ -71,7 +71,7 @@ def first_line(*command):
 
 def describe_machine(build):
     with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
-        models = [line.split(":", 1)[1].strip() for line in cpuinfo if line.startswith("model name")]
+        models = [line.split(":")[1].strip() for line in cpuinfo if line.startswith("model name")]
     with open("/proc/meminfo", encoding="ascii") as meminfo:
         memory_kib = int(meminfo.readline().split()[1])
     return {
