@@ -5,18 +5,20 @@
 
 int loop_open(enum loop_kind kind, struct loop **loop_out, int *refusal_out)
 {
-    int refusal = 0;
-    if (kind != LOOP_EPOLL) {
-        refusal = loop_uring_ops.open(loop_out);
-        if (kind == LOOP_URING || refusal == 0) {
-            return refusal;
+    int refusal = kind == LOOP_EPOLL ? 0 : loop_uring_ops.open(loop_out);
+    if (kind == LOOP_URING) {
+        return refusal;
+    }
+    if (kind == LOOP_EPOLL || refusal < 0) {
+        int error = loop_epoll_ops.open(loop_out);
+        if (error < 0) {
+            return error;
         }
     }
-    int error = loop_epoll_ops.open(loop_out);
-    if (error == 0 && refusal_out != NULL) {
+    if (refusal_out != NULL) {
         *refusal_out = refusal;
     }
-    return error;
+    return 0;
 }
 
 void loop_close(struct loop *loop)

@@ -23,8 +23,8 @@
  *
  * Closing: loop_shut shuts the stream down, after trying what was sent before it in
  * the same turn, and answers with LOOP_CLOSED when the kernel holds nothing of the
- * stream any more; only then may it, and what it sends, be freed. From loop_shut on
- * no other event of the stream is added.
+ * stream any more; only then may it, and what it sends, be freed. Nothing else
+ * about the stream is told from the next turn on.
  *
  * Ownership: streams are the caller's, embedded in its connections; the loop owns
  *            the file descriptor from loop_add on.

@@ -52,6 +52,7 @@ struct loop_epoll {
     struct event_list *filling; // Not the one that is lent.
     struct event_list lists[2];
     size_t stream_count;
+    uint32_t turn;        // A stream's in_kernel is the turn that added its last LOOP_SENT.
     struct stream *first; // To receive from, oldest first.
     struct stream *last;
     char *input;
@@ -114,7 +115,7 @@ static int epoll_add(struct loop *loop, struct stream *stream, int fd)
         event_list_reserve(&epoll->lists[1], room) < 0) {
         return -ENOMEM;
     }
-    *stream = (struct stream){.fd = fd};
+    *stream = (struct stream){.fd = fd, .in_kernel = epoll->turn - 1};
     int error = control(epoll, EPOLL_CTL_ADD, stream, 0);
     if (error == 0) {
         epoll->stream_count++;
@@ -141,6 +142,19 @@ static void add_sent(struct loop_epoll *epoll, struct stream *stream, size_t sen
     struct loop_event *event = event_list_add(epoll->filling, LOOP_SENT, stream);
     event->sent = sent;
     event->error = error;
+    stream->in_kernel = epoll->turn;
+}
+
+/* Take back what was added about a stream since the last turn. */
+static void drop_events(struct event_list *list, const struct stream *stream)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].stream != stream) {
+            list->items[kept++] = list->items[i];
+        }
+    }
+    list->count = kept;
 }
 
 /* The bytes taken, 0 if the socket is full, or negative errno. */
@@ -271,6 +285,9 @@ static void epoll_shut(struct loop *loop, struct stream *stream)
     }
     if ((stream->state & LISTED) != 0) {
         list_remove(epoll, stream);
+    }
+    if (stream->in_kernel == epoll->turn) {
+        drop_events(epoll->filling, stream);
     }
     stream->state = SHUT;
     free(stream->unsent);
@@ -407,6 +424,7 @@ static int epoll_loop_wait(struct loop *loop, int64_t timeout_us,
     struct event_list *lent = epoll->filling;
     epoll->filling = lent == &epoll->lists[0] ? &epoll->lists[1] : &epoll->lists[0];
     epoll->filling->count = 0;
+    epoll->turn++;
     *events_out = lent->items;
     *count_out = lent->count;
     return 0;

@@ -461,8 +461,8 @@ static int open_buffers(struct loop_uring *uring)
     }
     uring->buffer_ring = (struct io_uring_buf_ring *)(void *)memory;
     uring->buffers = memory + buffer_ring_size();
-    for (uint16_t buffer = 0; buffer < BUFFERS; buffer++) {
-        uring->lent[uring->lent_count++] = buffer;
+    for (unsigned buffer = 0; buffer < BUFFERS; buffer++) {
+        uring->lent[uring->lent_count++] = (uint16_t)buffer;
     }
     return 0;
 }
