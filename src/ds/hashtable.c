@@ -158,6 +158,19 @@ static void segment_put(struct hashtable_segment segment, uint64_t slot)
     segment.buckets[0].count++;
 }
 
+/* The same in a segment that is being built, where used[b] slots of bucket b are
+ * taken, the first ones: searching for them would be most of the cost of growing. */
+static inline void segment_fill(struct hashtable_segment segment, uint8_t *used, uint64_t slot)
+{
+    unsigned at = hashtable_home(slot >> 48, segment.n);
+    while (UNLIKELY(used[at] == HASHTABLE_SLOTS)) {
+        add_overflow(&segment.buckets[at], 1);
+        at = next_bucket(at, segment.n);
+    }
+    set_slot(&segment.buckets[at], used[at]++, slot);
+    segment.buckets[0].count++;
+}
+
 /* Where the element stands; it is there. */
 static struct place segment_find(struct hashtable_segment segment, uint64_t tag,
                                  const void *element)
@@ -228,9 +241,10 @@ static int segment_resize(struct hashtable *table, struct pool *pool, uint64_t h
     if (pool_retire_reserve(pool, 1) < 0 || segment_create(pool, n, old.depth, &resized) < 0) {
         return -ENOMEM;
     }
+    uint8_t used[HASHTABLE_BUCKETS_MAX] = {0};
     uint64_t slot;
     for (struct place place = {0}; next_slot(old, &place, &slot);) {
-        segment_put(resized, slot);
+        segment_fill(resized, used, slot);
     }
     publish(table, hash, resized);
     segment_retire(pool, old);
@@ -280,6 +294,7 @@ static void segment_part(struct hashtable_segment old, const struct hashtable_se
                          const struct hashtable_type *type)
 {
     enum { BUCKETS_AHEAD = 2 };
+    uint8_t used[2][HASHTABLE_BUCKETS_MAX] = {0};
     for (unsigned b = 0; b < BUCKETS_AHEAD && b < old.n; b++) {
         bucket_prefetch_elements(&old.buckets[b]);
     }
@@ -291,9 +306,10 @@ static void segment_part(struct hashtable_segment old, const struct hashtable_se
             uint64_t slot = hashtable_slot(&old.buckets[b], i);
             if (slot != 0) {
                 const void *element = hashtable_pointer(slot);
+                size_t upper = slot >> 63;
                 uint64_t hash = type->hash(element, type->context);
-                segment_put(halves[slot >> 63],
-                            make_slot(hashtable_tag(hash, old.depth + 1), element));
+                slot = make_slot(hashtable_tag(hash, old.depth + 1), element);
+                segment_fill(halves[upper], used[upper], slot);
             }
         }
     }
@@ -342,13 +358,16 @@ static int segment_split(struct hashtable *table, struct pool *pool,
 
 /* ---- shrinking ---- */
 
-/* Move all of `half` to a segment one bit shallower: its tags get back the bit it stood under. */
-static void segment_join(struct hashtable_segment joined, struct hashtable_segment half,
-                         uint64_t bit)
+/* Move both halves to a segment one bit shallower: tags get back the bit they stood under. */
+static void segment_join(struct hashtable_segment joined, const struct hashtable_segment halves[2])
 {
-    uint64_t slot;
-    for (struct place place = {0}; next_slot(half, &place, &slot);) {
-        segment_put(joined, make_slot(bit << 15 | slot >> 49, hashtable_pointer(slot)));
+    uint8_t used[HASHTABLE_BUCKETS_MAX] = {0};
+    for (uint64_t bit = 0; bit < 2; bit++) {
+        uint64_t slot;
+        for (struct place place = {0}; next_slot(halves[bit], &place, &slot);) {
+            uint64_t tag = bit << 15 | slot >> 49;
+            segment_fill(joined, used, make_slot(tag, hashtable_pointer(slot)));
+        }
     }
 }
 
@@ -375,9 +394,7 @@ static bool segment_merge(struct hashtable *table, struct pool *pool, uint64_t h
         segment_create(pool, buckets_for(count + count / 4), depth - 1, &joined) < 0) {
         return false;
     }
-    for (unsigned i = 0; i < 2; i++) {
-        segment_join(joined, halves[i], i);
-    }
+    segment_join(joined, halves);
     publish(table, hash, joined);
     unsigned directory_depth;
     struct hashtable_directory *directory = directory_of(table, &directory_depth);
