@@ -197,6 +197,18 @@ static bool looks_like_integer(struct bytes value)
            (value.data[0] == '-' || (value.data[0] >= '0' && value.data[0] <= '9'));
 }
 
+// Whether `value` is stored beside its key; then *payload_out says how.
+static bool is_short(struct bytes value, struct payload *payload_out)
+{
+    *payload_out = (struct payload){.type = VALUE_STRING, .encoding = ENTRY_RAW, .raw = value};
+    int64_t integer;
+    if (looks_like_integer(value) && number_parse_integer(value, &integer)) {
+        payload_out->encoding = ENTRY_INTEGER;
+        payload_out->integer = integer;
+    }
+    return LIKELY(value.size < STRING_EMBEDDED_MAX);
+}
+
 static int put_long_string(struct access *access, const struct key *key, struct entry *old,
                            struct bytes value, uint64_t deadline_ms)
 {
@@ -218,16 +230,128 @@ int keyspace_put_string(struct access *access, const struct key *key, struct byt
 {
     struct entry *old = find_live(access, key);
     uint64_t deadline_ms = deadline_to_set(old, options);
-    struct payload payload = {.type = VALUE_STRING, .encoding = ENTRY_RAW, .raw = value};
-    int64_t integer;
-    if (looks_like_integer(value) && number_parse_integer(value, &integer)) {
-        payload.encoding = ENTRY_INTEGER;
-        payload.integer = integer;
-    } else if (UNLIKELY(value.size >= STRING_EMBEDDED_MAX)) {
+    struct payload payload;
+    if (!is_short(value, &payload)) {
         return put_long_string(access, key, old, value, deadline_ms);
     }
     return put(access, key, old, &payload, deadline_ms);
 }
+
+// ---- putting several at once ----
+
+// An entry without deadline that no table knows yet; NULL when out of memory.
+static struct entry *create_unlinked(struct pool *pool, struct bytes name, struct bytes value)
+{
+    struct payload payload;
+    if (is_short(value, &payload)) {
+        return entry_create(pool, name, &payload, false);
+    }
+    struct string *string = string_create(pool, value, value.size);
+    if (string == NULL) {
+        return NULL;
+    }
+    payload.encoding = ENTRY_VALUE;
+    payload.value = &string->value;
+    struct entry *entry = entry_create(pool, name, &payload, false);
+    if (entry == NULL) {
+        string_destroy(string, pool);
+    }
+    return entry;
+}
+
+static void free_unlinked(struct store_thread *thread, struct entry *entry)
+{
+    if (entry_encoding(entry) == ENTRY_VALUE) {
+        value_drop(thread, entry_value(entry));
+    }
+    entry_free(entry, thread->pool);
+}
+
+/* Link the entries whose keys are absent, and forget them in `fresh`. On -ENOMEM none of
+ * them is linked, and those that were are freed. */
+static int link_absent(struct access *access, const struct key *keys, struct entry **fresh,
+                       size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (find_live(access, &keys[i]) != NULL) {
+            continue;
+        }
+        int error = exchange(access, &keys[i], NULL, fresh[i], 0);
+        if (error == 0) {
+            fresh[i] = NULL;
+            continue;
+        }
+        while (i-- > 0) {
+            if (fresh[i] == NULL) {
+                entry_drop(access, keys[i].hash, find_live(access, &keys[i]));
+            }
+        }
+        return error;
+    }
+    return 0;
+}
+
+// Put the other entries in the place of what their keys have. Needs no memory.
+static void replace_present(struct access *access, const struct key *keys, struct entry **fresh,
+                            size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (fresh[i] == NULL) {
+            continue;
+        }
+        struct entry *old = find_live(access, &keys[i]);
+        struct value *old_value = entry_encoding(old) == ENTRY_VALUE ? entry_value(old) : NULL;
+        int error = exchange(access, &keys[i], old, fresh[i], 0);
+        ASSERT(error == 0);
+        fresh[i] = NULL;
+        if (old_value != NULL) {
+            value_drop(access->thread, old_value);
+        }
+    }
+}
+
+static int create_all(struct access *access, const struct key *keys, size_t count,
+                      const struct bytes *values, struct entry **fresh)
+{
+    for (size_t i = 0; i < count; i++) {
+        fresh[i] = create_unlinked(access->thread->pool, keys[i].name, values[2 * i]);
+        if (fresh[i] == NULL) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+int keyspace_put_strings(struct access *access, const struct key *keys, size_t count,
+                         const struct bytes *values)
+{
+    struct pool *pool = access->thread->pool;
+    size_t size = count * sizeof(struct entry *);
+    if (UNLIKELY(access_generation(access) == NULL)) {
+        return -ENOMEM;
+    }
+    struct entry **fresh = pool_alloc(pool, MEMORY_JOB, size);
+    if (fresh == NULL) {
+        return -ENOMEM;
+    }
+    memset(fresh, 0, size);
+    int error = create_all(access, keys, count, values, fresh);
+    if (error == 0) {
+        error = link_absent(access, keys, fresh, count);
+    }
+    if (error == 0) {
+        replace_present(access, keys, fresh, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (fresh[i] != NULL) {
+            free_unlinked(access->thread, fresh[i]);
+        }
+    }
+    pool_free(pool, MEMORY_JOB, fresh, size);
+    return error;
+}
+
+// ---- putting other values ----
 
 int keyspace_put_integer(struct access *access, const struct key *key, int64_t value,
                          const struct put_options *options)

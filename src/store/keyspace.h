@@ -160,6 +160,11 @@ struct put_options {
 NODISCARD int keyspace_put_string(struct access *access, const struct key *key, struct bytes value,
                                   const struct put_options *options);
 
+/* The same for several keys, without deadlines, all or none: keys[i] gets values[2 * i], as
+ * in MSET. Of a repeated key the last value stays. */
+NODISCARD int keyspace_put_strings(struct access *access, const struct key *keys, size_t count,
+                                   const struct bytes *values);
+
 NODISCARD int keyspace_put_integer(struct access *access, const struct key *key, int64_t value,
                                    const struct put_options *options);
 

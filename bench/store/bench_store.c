@@ -1,0 +1,377 @@
+/* bench_store.c - the store driven directly, without a network.
+ *
+ *   bench_store scale   --keys N [--seconds S]   1, 2 and 8 threads in turns: lookups and
+ *                                                overwrites in batches of 16
+ *   bench_store growth  --keys N                 longest single insert (thread CPU time) and peak
+ *                                                memory against final
+ *   bench_store memory                           RSS per key, with and without TTL, 1 M keys
+ *   bench_store rewrite                          RSS against live bytes after 20 rewrites
+ *
+ * Prints one "name value" pair per line. The shards' locks are tried and, when busy, the
+ * request is parked and done again when woken, exactly as the server does it.
+ */
+#include "base/clock.h"
+#include "base/random.h"
+#include "store/keyspace.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BATCH = 16, KEY_SIZE = 16, VALUE_SIZE = 64, TURNS = 7, THREADS_MAX = 8 };
+
+static struct keyspace *make_keyspace(unsigned threads)
+{
+    struct keyspace_options options = {.databases = 1, .threads = threads + 1, .tenders = 1};
+    ASSERT(random_fill(&options.secret, sizeof(options.secret)) == 0);
+    struct keyspace *keyspace = keyspace_create(&options);
+    ASSERT(keyspace != NULL);
+    return keyspace;
+}
+
+static void write_key(uint64_t number, char key[KEY_SIZE])
+{
+    memcpy(key, "key:", 4);
+    for (int i = KEY_SIZE - 1; i >= 4; i--, number /= 10) {
+        key[i] = (char)('0' + number % 10);
+    }
+}
+
+static uint64_t resident_bytes(void)
+{
+    unsigned long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    ASSERT(statm != NULL && fscanf(statm, "%*s %lu", &pages) == 1);
+    (void)fclose(statm);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void set_key(struct keyspace *keyspace, struct store_thread *thread, uint64_t number,
+                    struct bytes value, uint64_t deadline_ms)
+{
+    char name[KEY_SIZE];
+    write_key(number, name);
+    struct key key = keyspace_key(keyspace, bytes_make(name, KEY_SIZE));
+    uint32_t shard = keyspace_shard(keyspace, key.hash);
+    struct access access = {0};
+    struct put_options options = {.deadline_ms = deadline_ms};
+    keyspace_lock_wait(keyspace, shard);
+    access_open(&access, keyspace, thread, 0, 1);
+    ASSERT(keyspace_put_string(&access, &key, value, &options) == 0);
+    keyspace_unlock(keyspace, &shard, 1);
+}
+
+static void populate(struct keyspace *keyspace, struct store_thread *thread, uint64_t keys,
+                     uint64_t deadline_ms)
+{
+    char value[VALUE_SIZE];
+    memset(value, 'v', sizeof(value));
+    for (uint64_t i = 0; i < keys; i++) {
+        set_key(keyspace, thread, i, bytes_make(value, VALUE_SIZE), deadline_ms);
+        if (i % 64 == 0) {
+            pool_quiesce(thread->pool);
+        }
+    }
+    pool_quiesce(thread->pool);
+}
+
+// ---- scale ----
+
+struct request {
+    struct waiter waiter;
+    struct runner *runner;
+    struct request *next_free;
+    char name[KEY_SIZE];
+    struct key key;
+    uint32_t shard;
+};
+
+struct runner {
+    struct keyspace *keyspace;
+    struct store_thread *thread;
+    uint64_t keys;
+    bool writes;
+    _Atomic bool *stops;
+    _Atomic(struct waiter *) woken;
+    uint64_t done, parked;
+    uint64_t sum; // Of the bytes read, so that they are.
+    struct random random;
+    pthread_t id;
+};
+
+static void wake(struct waiter *waiter)
+{
+    struct runner *runner = ((struct request *)waiter)->runner;
+    struct waiter *top = atomic_load(&runner->woken);
+    do {
+        waiter->next = top;
+    } while (!atomic_compare_exchange_weak(&runner->woken, &top, waiter));
+}
+
+static void prepare(struct runner *runner, struct request *request)
+{
+    write_key(random_below(&runner->random, runner->keys), request->name);
+    request->key = keyspace_key(runner->keyspace, bytes_make(request->name, KEY_SIZE));
+    request->shard = keyspace_shard(runner->keyspace, request->key.hash);
+    keyspace_prefetch_bucket(runner->keyspace, 0, request->key.hash);
+}
+
+// False when it was parked.
+static bool execute(struct runner *runner, struct request *request)
+{
+    static const char value[VALUE_SIZE] = "0123456789abcdef0123456789abcdef0123456789abcdef012345";
+    struct access access = {0};
+    if (!keyspace_lock(runner->keyspace, &request->shard, 1, &request->waiter)) {
+        runner->parked++;
+        return false;
+    }
+    access_open(&access, runner->keyspace, runner->thread, 0, 1);
+    if (runner->writes) {
+        struct put_options options = {0};
+        ASSERT(keyspace_put_string(&access, &request->key, bytes_make(value, VALUE_SIZE),
+                                   &options) == 0);
+    } else {
+        struct entry_scratch scratch;
+        const struct entry *entry = keyspace_find(&access, &request->key);
+        char copy[VALUE_SIZE];
+        memcpy(copy, entry_string(entry, &scratch).data, VALUE_SIZE);
+        runner->sum += (unsigned char)copy[runner->done % VALUE_SIZE];
+    }
+    keyspace_unlock(runner->keyspace, &request->shard, 1);
+    runner->done++;
+    return true;
+}
+
+static struct request *retry_woken(struct runner *runner, struct request *free_list)
+{
+    struct waiter *waiter = atomic_exchange(&runner->woken, NULL);
+    while (waiter != NULL) {
+        struct waiter *next = waiter->next;
+        struct request *request = (struct request *)waiter;
+        if (execute(runner, request)) {
+            request->next_free = free_list;
+            free_list = request;
+        }
+        waiter = next;
+    }
+    return free_list;
+}
+
+static void *run(void *context)
+{
+    enum { REQUESTS = 4 * BATCH };
+    struct runner *runner = context;
+    struct request *requests = calloc(REQUESTS, sizeof(*requests));
+    struct request *free_list = NULL;
+    for (int i = 0; i < REQUESTS; i++) {
+        requests[i].waiter.wake = wake;
+        requests[i].runner = runner;
+        requests[i].next_free = free_list;
+        free_list = &requests[i];
+    }
+    pool_online(runner->thread->pool);
+    while (!atomic_load_explicit(runner->stops, memory_order_relaxed)) {
+        struct request *batch[BATCH];
+        int count = 0;
+        while (count < BATCH && free_list != NULL) {
+            batch[count] = free_list;
+            free_list = free_list->next_free;
+            prepare(runner, batch[count++]);
+        }
+        for (int i = 0; i < count; i++) {
+            keyspace_prefetch_entries(runner->keyspace, 0, batch[i]->key.hash);
+        }
+        for (int i = 0; i < count; i++) {
+            if (execute(runner, batch[i])) {
+                batch[i]->next_free = free_list;
+                free_list = batch[i];
+            }
+        }
+        free_list = retry_woken(runner, free_list);
+        pool_quiesce(runner->thread->pool);
+    }
+    pool_offline(runner->thread->pool);
+    return requests;
+}
+
+// Requests per second of `threads` threads together.
+static double measure(struct keyspace *keyspace, struct store_thread **store, unsigned threads,
+                      uint64_t keys, bool writes, double seconds)
+{
+    _Atomic bool stops = false;
+    struct runner *runners = calloc(threads, sizeof(*runners));
+    uint64_t start = clock_monotonic_ns();
+    for (unsigned i = 0; i < threads; i++) {
+        runners[i] = (struct runner){.keyspace = keyspace,
+                                     .thread = store[i],
+                                     .keys = keys,
+                                     .writes = writes,
+                                     .stops = &stops,
+                                     .random = {start + i * 977}};
+        ASSERT(pthread_create(&runners[i].id, NULL, run, &runners[i]) == 0);
+    }
+    struct timespec pause = {.tv_sec = (time_t)seconds,
+                             .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    (void)nanosleep(&pause, NULL);
+    atomic_store(&stops, true);
+    uint64_t done = 0;
+    void *memory[THREADS_MAX];
+    for (unsigned i = 0; i < threads; i++) {
+        (void)pthread_join(runners[i].id, &memory[i]);
+        done += runners[i].done;
+    }
+    double elapsed = (double)(clock_monotonic_ns() - start) / 1e9;
+    for (unsigned i = 0; i < threads; i++) {
+        free(memory[i]);
+    }
+    free(runners);
+    return (double)done / elapsed;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof(*values), compare_doubles);
+    return values[count / 2];
+}
+
+static void bench_scale(uint64_t keys, double seconds)
+{
+    struct keyspace *keyspace = make_keyspace(THREADS_MAX + 1);
+    struct store_thread *loader = keyspace_thread_create(keyspace);
+    populate(keyspace, loader, keys, 0);
+    pool_offline(loader->pool);
+    struct store_thread *store[THREADS_MAX];
+    for (int i = 0; i < THREADS_MAX; i++) {
+        store[i] = keyspace_thread_create(keyspace);
+        pool_offline(store[i]->pool);
+    }
+    for (int writes = 0; writes < 2; writes++) {
+        double one[TURNS], two_to_one[TURNS], eight_to_two[TURNS];
+        for (int turn = 0; turn < TURNS; turn++) {
+            one[turn] = measure(keyspace, store, 1, keys, writes != 0, seconds);
+            double two = measure(keyspace, store, 2, keys, writes != 0, seconds);
+            two_to_one[turn] = two / one[turn];
+            eight_to_two[turn] = measure(keyspace, store, 8, keys, writes != 0, seconds) / two;
+        }
+        const char *verb = writes ? "set" : "get";
+        (void)printf("%s_ns_one_thread %.1f\n", verb, 1e9 / median(one, TURNS));
+        (void)printf("%s_2_to_1_threads %.3f\n", verb, median(two_to_one, TURNS));
+        (void)printf("%s_8_to_2_threads %.3f\n", verb, median(eight_to_two, TURNS));
+    }
+}
+
+// ---- growth ----
+
+static void bench_growth(uint64_t keys)
+{
+    struct keyspace *keyspace = make_keyspace(1);
+    struct store_thread *thread = keyspace_thread_create(keyspace);
+    char value[VALUE_SIZE];
+    memset(value, 'v', sizeof(value));
+    uint64_t base = resident_bytes(), peak = base, longest = 0, above = 0;
+    for (uint64_t i = 0; i < keys; i++) {
+        uint64_t start = clock_thread_cpu_ns();
+        set_key(keyspace, thread, i, bytes_make(value, VALUE_SIZE), 0);
+        pool_quiesce(thread->pool);
+        uint64_t took = clock_thread_cpu_ns() - start;
+        longest = took > longest ? took : longest;
+        above += took > 200000;
+        if (i % 4096 == 0) {
+            uint64_t now = resident_bytes();
+            peak = now > peak ? now : peak;
+        }
+    }
+    (void)printf("longest_insert_us %.1f\n", (double)longest / 1000);
+    (void)printf("inserts_above_200_us %llu\n", (unsigned long long)above);
+    (void)printf("peak_to_final %.3f\n", (double)(peak - base) / (double)(resident_bytes() - base));
+    (void)printf("bytes_per_key_beyond %.1f\n",
+                 (double)(resident_bytes() - base) / (double)keys - (KEY_SIZE + VALUE_SIZE));
+}
+
+// ---- memory ----
+
+static void bench_memory(bool with_ttl)
+{
+    enum { KEYS = 1000000 };
+    struct keyspace *keyspace = make_keyspace(1);
+    struct store_thread *thread = keyspace_thread_create(keyspace);
+    uint64_t base = resident_bytes();
+    populate(keyspace, thread, KEYS, with_ttl ? 4000000000000U : 0);
+    double per_key = (double)(resident_bytes() - base) / KEYS;
+    (void)printf("bytes_per_key_beyond%s %.1f\n", with_ttl ? "_with_ttl" : "",
+                 per_key - (KEY_SIZE + VALUE_SIZE));
+    uint64_t usage[MEMORY_TAGS];
+    depot_usage(keyspace_depot(keyspace), usage);
+    for (int tag = 0; tag < MEMORY_TAGS; tag++) {
+        if (usage[tag] > 0) {
+            (void)printf("  %s %.2f\n", memory_tag_name((enum memory_tag)tag),
+                         (double)usage[tag] / KEYS);
+        }
+    }
+}
+
+static void bench_rewrite(void)
+{
+    enum { KEYS = 1000000, REWRITES = 20, VALUE_MIN = 16, VALUE_MAX = 512 };
+    static uint16_t sizes[KEYS];
+    struct keyspace *keyspace = make_keyspace(1);
+    struct store_thread *thread = keyspace_thread_create(keyspace);
+    struct random random = {1};
+    char value[VALUE_MAX];
+    memset(value, 'v', sizeof(value));
+    uint64_t base = resident_bytes();
+    for (uint64_t i = 0; i < (uint64_t)KEYS * (REWRITES + 1); i++) {
+        uint64_t key = i < KEYS ? i : random_below(&random, KEYS);
+        size_t size = VALUE_MIN + random_below(&random, VALUE_MAX - VALUE_MIN + 1);
+        sizes[key] = (uint16_t)size;
+        set_key(keyspace, thread, key, bytes_make(value, size), 0);
+        if (i % 64 == 0) {
+            pool_quiesce(thread->pool);
+        }
+    }
+    uint64_t live = 0;
+    for (int i = 0; i < KEYS; i++) {
+        live += KEY_SIZE + sizes[i];
+    }
+    (void)printf("rss_to_live_bytes %.3f\n", (double)(resident_bytes() - base) / (double)live);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t keys = 1000000;
+    double seconds = 0.5;
+    const char *what = argc > 1 ? argv[1] : "";
+    for (int i = 2; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--keys") == 0) {
+            keys = strtoull(argv[i + 1], NULL, 10);
+        } else if (strcmp(argv[i], "--seconds") == 0) {
+            seconds = strtod(argv[i + 1], NULL);
+        }
+    }
+    if (strcmp(what, "scale") == 0) {
+        bench_scale(keys, seconds);
+    } else if (strcmp(what, "growth") == 0) {
+        bench_growth(keys);
+    } else if (strcmp(what, "memory") == 0) {
+        bench_memory(false);
+    } else if (strcmp(what, "memory-ttl") == 0) {
+        bench_memory(true);
+    } else if (strcmp(what, "rewrite") == 0) {
+        bench_rewrite();
+    } else {
+        (void)fprintf(stderr,
+                      "usage: bench_store scale|growth|memory|memory-ttl|rewrite [--keys N] "
+                      "[--seconds S]\n");
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
