@@ -26,8 +26,18 @@ static void count_call(struct worker *worker, const struct call *call, uint64_t 
         counter_add(&counts->failed, 1);
     }
     if (UNLIKELY(started_ns != 0)) {
+        counter_add(&counts->sampled_calls, 1);
         counter_add(&counts->sampled_ns, clock_monotonic_ns() - started_ns);
     }
+}
+
+static bool is_sampled(const struct worker *worker, const struct call *call)
+{
+    if (UNLIKELY(call->command == NULL)) {
+        return false;
+    }
+    const struct command_counts *counts = &worker->counts.by_command[call->command->index];
+    return atomic_load_explicit(&counts->calls, memory_order_relaxed) % COMMAND_SAMPLE == 0;
 }
 
 // Execute one call of the batch; its replies go to the open output.
@@ -36,7 +46,7 @@ static void execute_call(struct worker *worker, struct client *client, struct ca
     struct reply reply;
     reply_init(&reply, &worker->output.to_chain.sink, client->session.protocol);
     // Reading the clock costs as much as a short command: time one call in a few.
-    uint64_t started_ns = worker->executed++ % COMMAND_SAMPLE == 0 ? clock_monotonic_ns() : 0;
+    uint64_t started_ns = is_sampled(worker, call) ? clock_monotonic_ns() : 0;
     switch (call_execute(call, &reply, &client->waiter)) {
     case CALL_DONE:
         break;
@@ -72,7 +82,10 @@ static void output_close(struct worker *worker, struct client *client)
         worker_shut(worker, client);
         return;
     }
-    if (client->run.size == 0) {
+    if (client->run_turn != worker->turn) {
+        client->run = run;
+        client->run_turn = worker->turn;
+    } else if (client->run.size == 0) {
         client->run = run;
     } else if (run.size > 0) {
         // Runs of one turn follow each other in the arena.

@@ -56,7 +56,8 @@ struct client {
     size_t consumed; // Of these, executed.
     unsigned quota;  // Requests it may still execute in this turn.
 
-    struct bytes run;   // Replies in the worker's arena.
+    struct bytes run;   // Replies in the worker's arena,
+    uint64_t run_turn;  // made in this turn of the worker; other turns' are gone.
     struct chain chain; // Replies after those.
 
     struct session session;
@@ -66,8 +67,9 @@ struct client {
     bool is_ready, is_outgoing;   // Linked there.
     bool is_parked, is_deferred;  // Suspended.
     bool is_throttled, is_paused; // Paused: the loop does not read.
-    bool is_sending, sends_run;
-    bool has_ended; // The peer sends no more.
+    bool is_sending;              // Of the chain; the loop will say when it is over.
+    bool sends_run;               // The last send was of the run.
+    bool has_ended;               // The peer sends no more.
     bool is_closing, is_shut, is_open;
 
     uint64_t created_ms, active_ms;

@@ -173,18 +173,19 @@ static void print_cpu(struct server *server, FILE *out)
 static void print_command(struct server *server, size_t index, FILE *out)
 {
     unsigned long long calls = 0, failed = 0, rejected = 0;
-    double us = 0;
+    double sampled_ns = 0, sampled_calls = 0;
     for (unsigned i = 0; i < server->config.workers; i++) {
         const struct command_counts *counts = &server->workers[i].counts.by_command[index];
         calls += atomic_load_explicit(&counts->calls, memory_order_relaxed);
         failed += atomic_load_explicit(&counts->failed, memory_order_relaxed);
         rejected += atomic_load_explicit(&counts->rejected, memory_order_relaxed);
-        us += (double)atomic_load_explicit(&counts->sampled_ns, memory_order_relaxed) *
-              COMMAND_SAMPLE / 1000;
+        sampled_ns += (double)atomic_load_explicit(&counts->sampled_ns, memory_order_relaxed);
+        sampled_calls += (double)atomic_load_explicit(&counts->sampled_calls, memory_order_relaxed);
     }
     if (calls == 0 && rejected == 0) {
         return;
     }
+    double us_per_call = sampled_calls == 0 ? 0 : sampled_ns / sampled_calls / 1000;
     char name[64];
     size_t size = 0;
     for (const char *c = command_at(index)->name; *c != '\0' && size < sizeof(name) - 1; c++) {
@@ -194,7 +195,7 @@ static void print_command(struct server *server, size_t index, FILE *out)
     (void)fprintf(out,
                   "cmdstat_%s:calls=%llu,usec=%.0f,usec_per_call=%.2f,rejected_calls=%llu,"
                   "failed_calls=%llu\r\n",
-                  name, calls, us, calls == 0 ? 0.0 : us / (double)calls, rejected, failed);
+                  name, calls, us_per_call * (double)calls, us_per_call, rejected, failed);
 }
 
 static void print_commandstats(struct server *server, FILE *out)

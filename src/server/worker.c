@@ -192,23 +192,26 @@ static void handle_end(struct worker *worker, struct client *client, int error)
     }
 }
 
-// Take the kernel's answer to a send; false when the connection failed.
+/* Take in how far a send got; false when the rest of a run could not be kept. */
 static bool account_sent(struct worker *worker, struct client *client, size_t sent)
 {
     if (!client->sends_run) {
+        client->is_sending = false;
+        counter_add(&worker->counts.bytes_out, sent);
         chain_consume(&client->chain, worker->store, sent);
         return true;
     }
+    // The arena's bytes are needed again: the kernel waits with a copy of the rest.
     struct bytes rest = bytes_make(client->run.data + sent, client->run.size - sent);
     client->run = (struct bytes){0};
-    return rest.size == 0 || chain_prepend(&client->chain, worker->store, rest) == 0;
+    client->sends_run = false;
+    counter_add(&worker->counts.bytes_out, -(uint64_t)rest.size);
+    return chain_prepend(&client->chain, worker->store, rest) == 0;
 }
 
 static void handle_sent(struct worker *worker, struct client *client,
                         const struct loop_event *event)
 {
-    client->is_sending = false;
-    counter_add(&worker->counts.bytes_out, event->sent);
     if (client->is_shut) {
         return;
     }
@@ -253,6 +256,28 @@ static void handle_event(struct worker *worker, const struct loop_event *event)
 
 // ---- the end of a turn ----
 
+// Send from the arena. Only if the kernel does not take all of it will it say so.
+static void send_run(struct worker *worker, struct client *client)
+{
+    const struct iovec part = {.iov_base = (void *)(uintptr_t)client->run.data,
+                               .iov_len = client->run.size};
+    client->sends_run = true;
+    counter_add(&worker->counts.bytes_out, client->run.size);
+    loop_send(worker->loop, &client->stream, &part, 1, LOOP_SEND_ONCE);
+    if (client->chain.bytes > 0) {
+        worker_outgoing(worker, client); // The next turn, when this send is over.
+    }
+}
+
+static void send_chain(struct worker *worker, struct client *client)
+{
+    struct iovec parts[LOOP_SEND_PARTS_MAX];
+    unsigned count = chain_parts(&client->chain, parts, LOOP_SEND_PARTS_MAX, SEND_BYTES_MAX);
+    client->is_sending = true;
+    client->sends_run = false;
+    loop_send(worker->loop, &client->stream, parts, count, LOOP_SEND_WAIT);
+}
+
 static void send_client(struct worker *worker, struct client *client)
 {
     if (client->is_shut) {
@@ -262,17 +287,17 @@ static void send_client(struct worker *worker, struct client *client)
     if (client->is_sending) {
         return;
     }
-    if (client->run.size > 0) {
-        const struct iovec part = {.iov_base = (void *)(uintptr_t)client->run.data,
-                                   .iov_len = client->run.size};
-        client->is_sending = client->sends_run = true;
-        loop_send(worker->loop, &client->stream, &part, 1, LOOP_SEND_ONCE);
+    struct bytes run = client->run_turn == worker->turn ? client->run : (struct bytes){0};
+    client->run_turn = 0;
+    if (LIKELY(run.size > 0 && !client->is_closing)) {
+        send_run(worker, client);
+        return;
+    }
+    // The last replies are sent to the end before the connection closes.
+    if (run.size > 0 && chain_prepend(&client->chain, worker->store, run) < 0) {
+        worker_shut(worker, client);
     } else if (client->chain.bytes > 0) {
-        struct iovec parts[LOOP_SEND_PARTS_MAX];
-        unsigned count = chain_parts(&client->chain, parts, LOOP_SEND_PARTS_MAX, SEND_BYTES_MAX);
-        client->is_sending = true;
-        client->sends_run = false;
-        loop_send(worker->loop, &client->stream, parts, count, LOOP_SEND_WAIT);
+        send_chain(worker, client);
     } else if (client->is_closing) {
         worker_shut(worker, client);
     }
@@ -285,7 +310,7 @@ static void send_outgoing(struct worker *worker)
     while (client != NULL) {
         struct client *next = client->next_outgoing;
         client->is_outgoing = false;
-        send_client(worker, client);
+        send_client(worker, client); // May queue it again, for the next turn.
         client = next;
     }
 }
@@ -360,6 +385,7 @@ static void turn(struct worker *worker, int64_t timeout_us)
                   worker->index, -error);
         count = 0;
     }
+    worker->turn++;
     worker->now_ms = clock_wall_ms();
     worker->context.now_ms = worker->now_ms;
     for (size_t i = 0; i < count; i++) {
@@ -377,7 +403,7 @@ static void turn(struct worker *worker, int64_t timeout_us)
 static bool has_unsent(const struct worker *worker)
 {
     for (const struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
-        if (!c->is_shut && (c->is_sending || c->chain.bytes > 0)) {
+        if (!c->is_shut && (c->is_sending || c->is_outgoing || c->chain.bytes > 0)) {
             return true;
         }
     }

@@ -34,7 +34,7 @@ enum {
 /* Written by the worker (connections: by the server, too), read by all. */
 struct command_counts {
     _Atomic uint64_t calls, failed, rejected;
-    _Atomic uint64_t sampled_ns; // Time of one call in COMMAND_SAMPLE.
+    _Atomic uint64_t sampled_calls, sampled_ns; // Of one call in COMMAND_SAMPLE.
 };
 
 enum { COMMAND_SAMPLE = 64 };
@@ -76,9 +76,9 @@ struct worker {
     struct bytes args[WORKER_BATCH_ARGS];
     unsigned args_used;
 
+    uint64_t turn; // Counted from 1.
     uint64_t now_ms;
     uint64_t next_deadline_ms; // 0: none.
-    uint64_t executed;         // Calls, for sampling.
     bool looks_for_deadlines;  // The next deadline may have changed.
     bool stops;
     struct worker_counts counts;
