@@ -4,6 +4,7 @@
  * best of several rounds over a batch of different inputs.
  */
 #include "base/number.h"
+#include "base/random.h"
 #include "proto/reply.h"
 #include "proto/request.h"
 
@@ -55,14 +56,6 @@ static void measure(struct bench *bench, const char *name, work_fn work)
         best = each < best ? each : best;
     }
     printf("%-44s %7.1f ns\n", name, best);
-}
-
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9E3779B97F4A7C15U;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-    return z ^ (z >> 31);
 }
 
 /* ---- requests ---- */
@@ -237,26 +230,26 @@ static void measure_number_kind(struct bench *bench, const char *kind)
 
 static void measure_numbers(struct bench *bench)
 {
-    uint64_t state = 1;
+    struct random random = {.state = 1};
     for (size_t i = 0; i < BATCH; i++) {
-        bench->integers[i] = (int64_t)(next_random(&state) >> (1 + next_random(&state) % 60));
+        bench->integers[i] = (int64_t)(random_next(&random) >> (1 + random_next(&random) % 60));
     }
     measure(bench, "format integers of 1 to 19 digits", format_integers);
     for (size_t i = 0; i < BATCH; i++) {
-        bench->doubles[i] = (double)(next_random(&state) >> 11) * 0x1p-53;
+        bench->doubles[i] = (double)(random_next(&random) >> 11) * 0x1p-53;
     }
     measure_number_kind(bench, "doubles in [0, 1)");
     for (size_t i = 0; i < BATCH; i++) {
-        bench->doubles[i] = (double)(next_random(&state) % 1000000) / 100;
+        bench->doubles[i] = (double)(random_next(&random) % 1000000) / 100;
     }
     measure_number_kind(bench, "short decimals (0.00 to 9999.99)");
     for (size_t i = 0; i < BATCH; i++) {
-        uint64_t bits = (next_random(&state) >> 1) % (UINT64_C(0x7FF) << 52);
+        uint64_t bits = (random_next(&random) >> 1) % (UINT64_C(0x7FF) << 52);
         memcpy(&bench->doubles[i], &bits, sizeof(bits));
     }
     measure_number_kind(bench, "random bit patterns");
     for (size_t i = 0; i < BATCH; i++) {
-        bench->doubles[i] = (double)(next_random(&state) % 1000000);
+        bench->doubles[i] = (double)(random_next(&random) % 1000000);
     }
     measure_number_kind(bench, "integral doubles of up to 6 digits");
 }

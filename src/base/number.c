@@ -13,8 +13,6 @@ enum {
     PARSE_DIGITS_MAX = 19, // As many decimal digits always fit uint64_t.
 };
 
-__extension__ typedef unsigned __int128 uint128;
-
 static const char pairs[200] =
     "00010203040506070809101112131415161718192021222324252627282930313233"
     "34353637383940414243444546474849505152535455565758596061626364656667"
@@ -174,8 +172,8 @@ static inline int floor_log2_of_10_to(int exponent)
 // The top 64 bits of a 192-bit product, its last bit set when the rest is not zero.
 static inline uint64_t multiply_round_to_odd(const struct power *power, uint64_t factor)
 {
-    uint128 low = (uint128)power->low * factor;
-    uint128 high = (uint128)power->high * factor + (uint64_t)(low >> 64);
+    __uint128_t low = (__uint128_t)power->low * factor;
+    __uint128_t high = (__uint128_t)power->high * factor + (uint64_t)(low >> 64);
     return (uint64_t)(high >> 64) | ((uint64_t)high > 1);
 }
 
@@ -260,9 +258,11 @@ static inline struct decimal without_trailing_zeros(struct decimal decimal)
 static size_t write_fixed(uint64_t value, int digits, int point, char *out)
 {
     if (point <= 0) {
-        memcpy(out, "0.000000", 8);
-        write_digits(value, out + 2 - point + digits);
-        return (size_t)(2 - point + digits);
+        memset(out, '0', 8);
+        out[1] = '.';
+        char *end = out + 2 - point + digits;
+        write_digits(value, end);
+        return (size_t)(end - out);
     }
     write_digits(value, out + 1 + digits);
     for (int i = 0; i < point; i++) {
@@ -296,7 +296,7 @@ static size_t write_decimal(struct decimal decimal, char *out)
     if (decimal.exponent >= 0 && decimal.exponent <= 7) {
         write_digits(decimal.digits, out + digits);
         memset(out + digits, '0', (size_t)decimal.exponent);
-        return (size_t)(digits + decimal.exponent);
+        return (size_t)digits + (size_t)decimal.exponent;
     }
     if (decimal.exponent < 0 && (decimal.exponent > -7 || abs(exponent) < 4)) {
         return write_fixed(decimal.digits, digits, digits + decimal.exponent, out);
@@ -306,10 +306,9 @@ static size_t write_decimal(struct decimal decimal, char *out)
 
 static size_t write_infinite_or_nan(double value, char *out)
 {
-    const char *text = isnan(value) ? "nan" : value < 0 ? "-inf" : "inf";
-    size_t size = strlen(text);
-    memcpy(out, text, size);
-    return size;
+    struct bytes text = isnan(value) ? BYTES("nan") : value < 0 ? BYTES("-inf") : BYTES("inf");
+    memcpy(out, text.data, text.size);
+    return text.size;
 }
 
 size_t number_format_double(double value, char *out)
@@ -419,7 +418,8 @@ static bool multiply_decimal(uint64_t digits, int exponent, double *value_out)
     }
     int shift = __builtin_clzll(digits);
     digits <<= shift;
-    uint128 product = (uint128)digits * power.high + (uint64_t)((uint128)digits * power.low >> 64);
+    __uint128_t product =
+        (__uint128_t)digits * power.high + (uint64_t)((__uint128_t)digits * power.low >> 64);
     uint64_t high = (uint64_t)(product >> 64);
     uint64_t low = (uint64_t)product;
     if (low == UINT64_MAX && truncated) {

@@ -2,6 +2,8 @@
  *
  * Row k - POWER_FIRST is 10^k times the power of two that puts it into [2^127, 2^128),
  * rounded up: exact for 0 <= k <= 55, one too many in the last bit otherwise.
+ *
+ * Threads: constants.
  */
 #pragma once
 

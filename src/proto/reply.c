@@ -19,11 +19,6 @@ struct piece {
     size_t size;
 };
 
-#define PIECE(literal)                                                                             \
-    {                                                                                              \
-        .text = literal, .size = sizeof(literal) - 1                                               \
-    }
-
 struct reply_codec {
     struct piece ok;
     struct piece value; // Before a value's length.
@@ -33,19 +28,19 @@ struct reply_codec {
 };
 
 static const struct reply_codec text_codec = {
-    .ok = PIECE("+OK\n"),
-    .value = PIECE("+VALUE "),
-    .nil = PIECE("+NIL\n"),
-    .nil_array = PIECE("+NIL\n"),
-    .line_end = PIECE("\n"),
+    .ok = {"+OK\n", 4},
+    .value = {"+VALUE ", 7},
+    .nil = {"+NIL\n", 5},
+    .nil_array = {"+NIL\n", 5},
+    .line_end = {"\n", 1},
 };
 
 static const struct reply_codec resp2_codec = {
-    .ok = PIECE("+OK\r\n"),
-    .value = PIECE("$"),
-    .nil = PIECE("$-1\r\n"),
-    .nil_array = PIECE("*-1\r\n"),
-    .line_end = PIECE("\r\n"),
+    .ok = {"+OK\r\n", 5},
+    .value = {"$", 1},
+    .nil = {"$-1\r\n", 5},
+    .nil_array = {"*-1\r\n", 5},
+    .line_end = {"\r\n", 2},
 };
 
 void reply_init(struct reply *reply, struct sink *sink, enum protocol protocol)
@@ -204,7 +199,8 @@ void reply_double(struct reply *reply, double value)
 
 void reply_member(struct reply *reply, struct bytes member, double score)
 {
-    char *at = sink_reserve(reply->sink, 2 * FRAME_SIZE + member.size + NUMBER_DOUBLE_SIZE_MAX);
+    char *at =
+        sink_reserve(reply->sink, (size_t)2 * FRAME_SIZE + member.size + NUMBER_DOUBLE_SIZE_MAX);
     if (LIKELY(at != NULL)) {
         at = put_value_header(at, reply->codec, member.size);
         at = put_bytes(at, member);
@@ -229,7 +225,10 @@ void reply_error(struct reply *reply, const char *format, ...)
     }
     *at++ = '-';
     for (size_t i = 0; i < bytes.size; i++) {
-        *at++ = text[i] == '\r' || text[i] == '\n' ? ' ' : text[i];
+        if (text[i] == '\r' || text[i] == '\n') {
+            text[i] = ' ';
+        }
     }
+    at = put_bytes(at, bytes);
     commit_to(reply->sink, put_piece(at, &reply->codec->line_end));
 }

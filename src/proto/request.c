@@ -14,6 +14,7 @@ void parse_error(struct parser *parser, enum parse_status status, size_t size,
     snprintf(result_out->error, sizeof(result_out->error), "%s", text);
 }
 
+// NOLINTNEXTLINE(readability-function-size): the array and its size are one thing.
 void request_parse(enum protocol protocol, struct parser *parser, struct bytes input,
                    struct bytes *args, uint32_t args_max, struct parse_result *result_out)
 {

@@ -162,13 +162,16 @@ static const char *decode_escape(const char *at, const char *end, char *byte_out
 {
     char c = at[1];
     if (c == 'x' && end - at >= 4 && hex_value(at[2]) >= 0 && hex_value(at[3]) >= 0) {
-        *byte_out = (char)(hex_value(at[2]) * 16 + hex_value(at[3]));
+        *byte_out = (char)(unsigned char)(hex_value(at[2]) * 16 + hex_value(at[3]));
         return at + 4;
     }
     static const char letters[] = "nrtba";
     static const char meanings[] = "\n\r\t\b\a";
     const char *letter = c == '\0' ? NULL : strchr(letters, c);
-    *byte_out = letter == NULL ? c : meanings[letter - letters];
+    if (letter != NULL) {
+        c = meanings[letter - letters];
+    }
+    *byte_out = c;
     return at + 2;
 }
 
@@ -206,7 +209,8 @@ void words_decode(const struct words *words, enum words_style style)
         struct bytes *word = &words->args[i];
         // The bytes are the connection's own input, lent for writing until the request is
         // done; they are const elsewhere because nothing else may change them.
-        char *own = (char *)(uintptr_t)word->data;
+        char *own;
+        memcpy(&own, &word->data, sizeof(own));
         word->size = word_decode(*word, style, own);
     }
 }

@@ -1,5 +1,6 @@
 #include "base/number.h"
 
+#include "seed.h"
 #include "unit.h"
 
 #include <inttypes.h>
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 1000000 };
+enum { ROUNDS = 500000 };
 
 // Check's own assertions write to a pipe each time: too slow for millions.
 #define EXPECT(condition, ...)                                                                     \
@@ -17,23 +18,6 @@ enum { ROUNDS = 1000000 };
             ck_abort_msg(__VA_ARGS__);                                                             \
         }                                                                                          \
     } while (0)
-
-static uint64_t seed_of_this_run(void)
-{
-    const char *given = getenv("FASTKV_SEED"); // NOLINT(concurrency-mt-unsafe)
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)(uintptr_t)&given;
-    printf("# FASTKV_SEED=%" PRIu64 "\n", seed);
-    return seed;
-}
-
-// splitmix64
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9E3779B97F4A7C15U;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-    return z ^ (z >> 31);
-}
 
 static double double_of_bits(uint64_t bits)
 {
@@ -44,7 +28,11 @@ static double double_of_bits(uint64_t bits)
 
 static bool same_double(double a, double b)
 {
-    return memcmp(&a, &b, sizeof(a)) == 0;
+    uint64_t bits_a;
+    uint64_t bits_b;
+    memcpy(&bits_a, &a, sizeof(bits_a));
+    memcpy(&bits_b, &b, sizeof(bits_b));
+    return bits_a == bits_b;
 }
 
 static const char *format_double(double value, char *text)
@@ -127,11 +115,11 @@ static void assert_parses_like_strtod(const char *text)
 
 TEST(integers_are_written_like_printf)
 {
-    uint64_t state = seed_of_this_run();
+    struct random random = seed_random("number");
     char text[NUMBER_INTEGER_SIZE_MAX + 1];
     char expected[32];
     for (int i = 0; i < ROUNDS; i++) {
-        uint64_t value = next_random(&state) >> (next_random(&state) % 64);
+        uint64_t value = random_next(&random) >> (random_next(&random) % 64);
         text[number_format_unsigned(value, text)] = '\0';
         snprintf(expected, sizeof(expected), "%" PRIu64, value);
         EXPECT(strcmp(text, expected) == 0, "%s, not %s", text, expected);
@@ -253,9 +241,9 @@ TEST(doubles_have_the_form_of_redis)
 
 TEST(random_bit_patterns_give_the_shortest_decimal_that_reads_back)
 {
-    uint64_t state = seed_of_this_run();
+    struct random random = seed_random("number");
     for (int i = 0; i < ROUNDS; i++) {
-        double value = double_of_bits(next_random(&state));
+        double value = double_of_bits(random_next(&random));
         if (isfinite(value)) {
             assert_shortest(value);
         }
@@ -264,10 +252,10 @@ TEST(random_bit_patterns_give_the_shortest_decimal_that_reads_back)
 
 TEST(random_decimals_give_the_shortest_decimal_that_reads_back)
 {
-    uint64_t state = seed_of_this_run();
+    struct random random = seed_random("number");
     for (int i = 0; i < ROUNDS; i++) {
-        double whole = (double)(int64_t)(next_random(&state) >> (next_random(&state) % 64));
-        assert_shortest(whole * pow(10, (double)(next_random(&state) % 60) - 40));
+        double whole = (double)(int64_t)(random_next(&random) >> (random_next(&random) % 64));
+        assert_shortest(whole * pow(10, (double)(random_next(&random) % 60) - 40));
     }
 }
 
@@ -291,18 +279,18 @@ TEST(powers_and_their_neighbours_give_the_shortest_decimal_that_reads_back)
 
 TEST(random_decimals_are_read_like_strtod)
 {
-    uint64_t state = seed_of_this_run();
+    struct random random = seed_random("number");
     char text[64];
     for (int i = 0; i < ROUNDS; i++) {
-        uint64_t whole = next_random(&state) >> (next_random(&state) % 64);
-        int exponent = (int)(next_random(&state) % 700) - 350;
+        uint64_t whole = random_next(&random) >> (random_next(&random) % 64);
+        int exponent = (int)(random_next(&random) % 700) - 350;
         snprintf(text, sizeof(text), "%" PRIu64 "e%d", whole, exponent);
         assert_parses_like_strtod(text);
         snprintf(text, sizeof(text), "-%" PRIu64 ".%03ue%d", whole >> 10,
-                 (unsigned)(next_random(&state) % 1000), exponent / 16);
+                 (unsigned)(random_next(&random) % 1000), exponent / 16);
         assert_parses_like_strtod(text);
-        snprintf(text, sizeof(text), "%.*g", (int)(next_random(&state) % 20) + 1,
-                 double_of_bits(next_random(&state) & ~(UINT64_C(1) << 62)));
+        snprintf(text, sizeof(text), "%.*g", (int)(random_next(&random) % 20) + 1,
+                 double_of_bits(random_next(&random) & ~(UINT64_C(1) << 62)));
         if (strstr(text, "nan") == NULL) {
             assert_parses_like_strtod(text);
         }
@@ -312,17 +300,17 @@ TEST(random_decimals_are_read_like_strtod)
 // The middle between two doubles, exactly and one digit beside it.
 TEST(decimals_half_way_between_doubles_are_read_like_strtod)
 {
-    uint64_t state = seed_of_this_run();
+    struct random random = seed_random("number");
     char text[64];
     for (int i = 0; i < ROUNDS / 4; i++) {
-        uint64_t odd = (next_random(&state) >> 10) | (UINT64_C(1) << 53) | 1;
-        int shift = (int)(next_random(&state) % 10);
+        uint64_t odd = (random_next(&random) >> 10) | (UINT64_C(1) << 53) | 1;
+        int shift = (int)(random_next(&random) % 10);
         snprintf(text, sizeof(text), "%" PRIu64, odd << shift);
         assert_parses_like_strtod(text);
         snprintf(text, sizeof(text), "%" PRIu64, (odd << shift) + 1);
         assert_parses_like_strtod(text);
         snprintf(text, sizeof(text), "%" PRIu64 "e%d", odd >> 20 | 1,
-                 (int)(next_random(&state) % 40));
+                 (int)(random_next(&random) % 40));
         assert_parses_like_strtod(text);
         snprintf(text, sizeof(text), "%.4f", ldexp((double)odd, -4 + (int)(odd % 3)));
         assert_parses_like_strtod(text);

@@ -104,7 +104,8 @@ TEST(headers_without_end_are_fatal_beyond_the_line_limit)
     ck_assert_int_eq(result.status, PARSE_FATAL);
     ck_assert_str_eq(result.error, "ERR Protocol error: too big mbulk count string");
 
-    memcpy(stream, "*1\r\n$", 5);
+    struct bytes head = BYTES("*1\r\n$");
+    memcpy(stream, head.data, head.size);
     parser = (struct parser){0};
     result = parse_once(&parser, bytes_make(stream, PROTO_LINE_MAX + 4));
     ck_assert_int_eq(result.status, PARSE_MORE);
@@ -206,7 +207,8 @@ TEST(a_value_that_drips_in_byte_by_byte_costs_linear_time)
     ck_assert_ptr_nonnull(stream);
     int head = snprintf(stream, 64, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n", VALUE);
     memset(stream + head, 'v', VALUE);
-    memcpy(stream + head + VALUE, "\r\n", 2);
+    stream[head + VALUE] = '\r';
+    stream[head + VALUE + 1] = '\n';
     double seconds = drip(bytes_make(stream, (size_t)head + VALUE + 2), 3, PARSE_DONE);
     ck_assert_double_lt(seconds, 2);
     free(stream);
@@ -217,11 +219,12 @@ TEST(many_arguments_that_drip_in_byte_by_byte_cost_linear_time)
     enum { COUNT = 100000 };
     char *stream = malloc(COUNT * 8 + 64);
     ck_assert_ptr_nonnull(stream);
+    struct bytes argument = BYTES("$1\r\na\r\n");
     int head = snprintf(stream, 64, "*%d\r\n", COUNT);
     for (int i = 0; i < COUNT; i++) {
-        memcpy(stream + head + (ptrdiff_t)i * 7, "$1\r\na\r\n", 7);
+        memcpy(stream + head + (ptrdiff_t)i * 7, argument.data, argument.size);
     }
-    double seconds = drip(bytes_make(stream, (size_t)head + COUNT * 7), COUNT, PARSE_DONE);
+    double seconds = drip(bytes_make(stream, (size_t)head + (size_t)COUNT * 7), COUNT, PARSE_DONE);
     ck_assert_double_lt(seconds, 2);
     free(stream);
 }

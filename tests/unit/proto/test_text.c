@@ -101,24 +101,20 @@ TEST(set_with_too_few_words_shows_the_right_form)
 
 TEST(a_wrong_length_is_fatal)
 {
-    static const char *const wrong[] = {"-1",
-                                        "abc",
-                                        "1.5",
-                                        "+1",
-                                        "01",
-                                        "536870913",
-                                        "99999999999999999999999",
-                                        "\"\"",
-                                        "0x5",
-                                        "\"0000000000000000000000000000000000000000000000000000000"
-                                        "00000000000000000000000000000000000000\""};
+    char number_too_long[100]; // Quoted, so that it would have to be decoded.
+    memset(number_too_long, '0', sizeof(number_too_long));
+    number_too_long[0] = number_too_long[98] = '"';
+    number_too_long[99] = '\0';
+    const char *const wrong[] = {
+        "-1",   "abc", "1.5",           "+1", "01", "536870913", "99999999999999999999999",
+        "\"\"", "0x5", number_too_long,
+    };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         char stream[256];
         char expected[128];
-        int size = snprintf(stream, sizeof(stream), "SET k 0 %s\n", wrong[i]);
+        int size = snprintf(stream, sizeof(stream), "SET k 0 %s\nhello\n", wrong[i]) - 6;
         snprintf(expected, sizeof(expected),
                  "FATAL %d ERR Protocol error: invalid length of the value\n", size);
-        strcat(stream, "hello\n");
         assert_transcript(PROTOCOL_TEXT, bytes_of_string(stream), expected);
     }
 }

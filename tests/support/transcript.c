@@ -1,0 +1,175 @@
+#include "transcript.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARGS_LARGE = 64 };
+
+/* Reading a stream. */
+struct run {
+    enum protocol protocol;
+    struct parser parser;
+    struct bytes *args;
+    uint32_t args_max;
+    struct transcript transcript;
+    size_t capacity;
+};
+
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            (void)fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition);    \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+static void *allocate(size_t size)
+{
+    void *memory = malloc(size > 0 ? size : 1);
+    REQUIRE(memory != NULL);
+    return memory;
+}
+
+static void append(struct run *run, struct bytes bytes)
+{
+    struct transcript *transcript = &run->transcript;
+    if (run->capacity <= transcript->size + bytes.size) {
+        run->capacity = 2 * (transcript->size + bytes.size) + 256;
+        transcript->text = realloc(transcript->text, run->capacity);
+        REQUIRE(transcript->text != NULL);
+    }
+    if (bytes.size > 0) {
+        memcpy(transcript->text + transcript->size, bytes.data, bytes.size);
+    }
+    transcript->size += bytes.size;
+    transcript->text[transcript->size] = '\0';
+}
+
+static void append_result(struct run *run, const struct parse_result *result)
+{
+    static const char *const names[] = {
+        [PARSE_DONE] = "DONE",
+        [PARSE_EMPTY] = "EMPTY",
+        [PARSE_INVALID] = "INVALID",
+        [PARSE_FATAL] = "FATAL",
+    };
+    char line[PROTO_ERROR_MAX + 64];
+    bool is_error = result->status == PARSE_INVALID || result->status == PARSE_FATAL;
+    (void)snprintf(line, sizeof(line), "%s %zu%s%s", names[result->status], result->size,
+                   is_error ? " " : "", is_error ? result->error : "");
+    append(run, bytes_of_string(line));
+    for (uint32_t i = 0; result->status == PARSE_DONE && i < result->argc; i++) {
+        append(run, BYTES(" ["));
+        append(run, run->args[i]);
+        append(run, BYTES("]"));
+    }
+    append(run, BYTES("\n"));
+}
+
+static void set_args_max(struct run *run, uint32_t args_max)
+{
+    free(run->args);
+    run->args = allocate(args_max * sizeof(*run->args));
+    run->args_max = args_max;
+}
+
+static bool is_begun(const struct parser *parser)
+{
+    return parser->scanned == 0 && parser->needed == 0 && parser->args_left == 0 &&
+           parser->args_seen == 0 && !parser->inside;
+}
+
+// One call; returns the bytes used, or 0 when it wants more of something.
+static size_t parse_one(struct run *run, struct bytes input, enum parse_status *status_out)
+{
+    struct parse_result result;
+    memset(&result, 0xAA, sizeof(result));
+    request_parse(run->protocol, &run->parser, input, run->args, run->args_max, &result);
+    *status_out = result.status;
+    if (result.status == PARSE_MORE) {
+        REQUIRE(result.size == 0 && run->parser.needed > input.size);
+        return 0;
+    }
+    if (result.status == PARSE_ARGS) {
+        REQUIRE(result.argc > run->args_max && result.argc <= input.size + 1);
+        set_args_max(run, result.argc);
+        return 0;
+    }
+    REQUIRE(result.size > 0 && result.size <= input.size && is_begun(&run->parser));
+    REQUIRE(result.status != PARSE_DONE || (result.argc > 0 && result.argc <= run->args_max));
+    append_result(run, &result);
+    return result.size;
+}
+
+// What a connection does: parse all that is whole in data[0..size); returns the bytes used.
+static size_t drain(struct run *run, char *data, size_t size, enum parse_status *status_out)
+{
+    size_t used = 0;
+    *status_out = PARSE_MORE;
+    while (used < size) {
+        char *lent = allocate(size - used);
+        memcpy(lent, data + used, size - used);
+        size_t step = parse_one(run, bytes_make(lent, size - used), status_out);
+        memcpy(data + used, lent, size - used); // Decoding may have written to it.
+        free(lent);
+        used += step;
+        if (*status_out == PARSE_MORE || *status_out == PARSE_FATAL) {
+            break;
+        }
+    }
+    return used;
+}
+
+struct transcript transcript_of(enum protocol protocol, struct bytes stream,
+                                struct transcript_pieces pieces)
+{
+    struct run run = {.protocol = protocol};
+    append(&run, BYTES(""));
+    set_args_max(&run, pieces.args_max);
+    char *data = allocate(stream.size);
+    size_t begin = 0; // data[begin..end) has come and is not used yet.
+    size_t end = 0;
+    size_t piece = pieces.first;
+    enum parse_status status = PARSE_MORE;
+    while (end < stream.size && status != PARSE_FATAL) {
+        size_t step = stream.size - end < piece ? stream.size - end : piece;
+        memcpy(data + end, stream.data + end, step);
+        end += step;
+        begin += drain(&run, data + begin, end - begin, &status);
+        piece = pieces.next;
+    }
+    free(data);
+    free(run.args);
+    return run.transcript;
+}
+
+void transcript_expect(const struct transcript *transcript, struct bytes expected)
+{
+    if (!bytes_equal(bytes_make(transcript->text, transcript->size), expected)) {
+        (void)fprintf(stderr, "transcript\n%s\nis not\n%.*s\n", transcript->text,
+                      (int)expected.size, expected.data);
+        abort();
+    }
+}
+
+void assert_transcript(enum protocol protocol, struct bytes stream, const char *expected)
+{
+    static const uint32_t args_max[] = {ARGS_LARGE, 0};
+    for (size_t i = 0; i < 2; i++) {
+        // Cut before byte `cut`; the last round is in single bytes.
+        for (size_t cut = 0; cut <= stream.size; cut++) {
+            struct transcript_pieces pieces = {
+                .first = cut,
+                .next = SIZE_MAX,
+                .args_max = args_max[i],
+            };
+            if (cut == stream.size) {
+                pieces.first = pieces.next = 1;
+            }
+            struct transcript got = transcript_of(protocol, stream, pieces);
+            transcript_expect(&got, bytes_of_string(expected));
+            free(got.text);
+        }
+    }
+}
