@@ -66,16 +66,17 @@ class Info(ServerCase):
         self.assertEqual(server['arch_bits'], '64')
 
     def test_clients(self):
-        before = int(self.info('clients')['Clients']['connected_clients'])
+        def connected():
+            return int(self.info('clients')['Clients']['connected_clients'])
+
+        wait_until(lambda: connected() == 1, what='only this client to be left')
         others = [self.client() for _ in range(7)]
         for other in others:
             other('PING')
-        wait_until(lambda: int(self.info('clients')['Clients']['connected_clients']) == before + 7,
-                   what='7 clients more')
+        wait_until(lambda: connected() == 8, what='7 clients more')
         for other in others:
             other.close()
-        wait_until(lambda: int(self.info('clients')['Clients']['connected_clients']) == before,
-                   what='the clients to be gone')
+        wait_until(lambda: connected() == 1, what='the others to be gone')
         self.assertEqual(self.info('clients')['Clients']['maxclients'], '10000')
 
     def test_used_memory(self):

@@ -378,7 +378,7 @@ class Settings(unittest.TestCase):
             why = [line for line in server.read('stderr').decode().splitlines()
                    if 'io_uring' in line and 'epoll' in line]
             self.assertEqual(len(why), 1, server.output())
-            self.assertIn('not permitted', why[0])
+            self.assertIn('not permitted', why[0].lower())
 
     @fastkv_only('has one loop')
     def test_uring_that_is_refused(self):
@@ -388,8 +388,7 @@ class Settings(unittest.TestCase):
             self.assertEqual(server.wait(), 1)
             error = server.read('stderr').decode()
             self.assertEqual(error.count('\n'), 1, error)
-            self.assertIn('io_uring', error)
-            self.assertIn('epoll', error)
+            self.assertRegex(error.lower(), '--io.*not permitted.*--io')
         finally:
             server.stop(check=False)
 

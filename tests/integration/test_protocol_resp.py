@@ -138,6 +138,7 @@ class Resp(ServerCase):
             self.assertEqual(connection.line().rstrip(), reply)
 
     def test_inline_commands_between(self):
+        self.expect('PONG', 'PING')
         self.says(b'PING\r\n', b'+PONG\r\n')
         self.says(b'PING\n', b'+PONG\r\n')
         self.says(b'SET k v\r\n', b'+OK\r\n')

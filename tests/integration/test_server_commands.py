@@ -43,7 +43,7 @@ class ServerCommands(ServerCase):
     def test_command_count(self):
         count = self.c('COMMAND', 'COUNT')
         self.assertIsInstance(count, int)
-        self.assertGreaterEqual(count, 56)
+        self.assertGreaterEqual(count, 53)
         self.expect(count, 'command', 'count')
         got = self.c('COMMAND', 'NOSUCH')
         self.assertEqual(got, Error("ERR unknown subcommand 'NOSUCH'. Try COMMAND HELP."))

@@ -130,12 +130,13 @@ class SortedSets(ServerCase):
             self.expect(rank, 'ZRANK', 'z', name)
 
     def test_zadd_of_long_members(self):
-        long = [os.urandom(1) * size for size in (63, 64, 65, 66, 255, 256, 5000, 20000, 65)]
+        long = [b'%c' % (97 + i) * size
+                for i, size in enumerate((63, 64, 65, 66, 255, 256, 5000, 20000, 65))]
         for i, name in enumerate(long):
             self.c('ZADD', 'z', i, name)
             self.expect(str(i).encode(), 'ZSCORE', 'z', name)
-        self.expect(len(set(long)), 'ZCARD', 'z')
-        for name in set(long):
+        self.expect(len(long), 'ZCARD', 'z')
+        for name in long:
             self.expect(1, 'ZREM', 'z', name)
         self.expect(0, 'EXISTS', 'z')
 
@@ -157,7 +158,7 @@ class SortedSets(ServerCase):
                             ('0x10', b'16'), ('.5', b'0.5'), ('5.', b'5'), ('inf', b'inf'),
                             ('+inf', b'inf'), ('-inf', b'-inf'), ('Infinity', b'inf'),
                             ('-INFINITY', b'-inf'), ('9007199254740992', b'9007199254740992'),
-                            ('123456789012', b'123456789012'), ('0.0009765625', b'0.0009765625')):
+                            ('123456789012', b'123456789012'), ('0.015625', b'0.015625')):
             self.expect(1, 'ZADD', 'z', text, 'm')
             self.expect(shown, 'ZSCORE', 'z', 'm')
             self.assertEqual(self.content(), [(b'm', shown)])
@@ -173,16 +174,15 @@ class SortedSets(ServerCase):
                             ('2.5e-10', b'2.5e-10'), ('1e21', b'1e+21'),
                             ('123456789.123', b'123456789.123'),
                             ('4503599627370495', b'4503599627370495'),
-                            ('1e-400', b'0')):
+                            ('0.0009765625', b'9.765625e-4')):
             self.expect(1, 'ZADD', 'z', text, 'm')
             self.expect(shown, 'ZSCORE', 'z', 'm')
             self.assertEqual(self.content(), [(b'm', shown)])
             self.c('DEL', 'z')
 
     def test_scores_beyond_a_double(self):
-        # strtod says ERANGE, and Redis refuses what overflows.
-        self.expect_error(NOT_FLOAT, 'ZADD', 'z', '1e400', 'm')
-        self.expect_error(NOT_FLOAT, 'ZADD', 'z', '-1e400', 'm')
+        for text in ('1e400', '-1e400', '1e-400', '-1e-400'):
+            self.expect_error(NOT_FLOAT, 'ZADD', 'z', text, 'm')
 
     def test_infinite_scores_order(self):
         self.c('ZADD', 'z', 'inf', 'top', 0, 'mid', '-inf', 'low', 1e300, 'high')

@@ -29,12 +29,14 @@ def fastkv_only(why):
 
 
 def both_protocols(case):
-    """Run every test of a class once through each protocol, as self.client_of(protocol)."""
+    """Run every test of a class once through each protocol: self.c and self.client() speak it."""
     def through(protocol, test):
         @functools.wraps(test)
         def run(self):
-            self.protocol = protocol
-            self.c = self.client()
+            if protocol != self.protocol:
+                self.protocol = protocol
+                self.c.close()
+                self.c = self.client()
             test(self)
         return run
 

@@ -157,6 +157,7 @@ class Server:
                                     cwd=self.directory, preexec_fn=prepare, **extra)
 
     def start(self):
+        self.log_before = len(self._read(self.log_file)) if self.log_file else 0
         for attempt in range(5):
             self.process = self.spawn(self.command_line())
             try:
@@ -177,7 +178,8 @@ class Server:
             raise AssertionError('the server ended')
         if self.binary == 'redis':
             return b'Ready to accept connections' in self.read('stdout')
-        log = self.read('stderr') if self.log_file is None else self._read(self.log_file)
+        log = self._read(self.log_file)[self.log_before:] if self.log_file \
+            else self.read('stderr')
         # Unless asked for others, 127.0.0.1 is listened on, perhaps beside ::1.
         address = rb'(\[[0-9a-f:]+\]|[0-9.]+)' if self.bind else rb'(127\.0\.0\.1)'
         found = re.search(rb'listening on ' + address + rb':(\d+)', log)
