@@ -3,16 +3,16 @@
 #include "base/error.h"
 #include "command/handlers_internal.h"
 #include "command/lookup_internal.h"
-#include "command_lookup.h" // Made by tools/commands.c.
+#include "command/lookup_slots.h" // Made by tools/commands.c.
 
 #include <assert.h>
 
-#define EXACTLY(n)      n, .argc_max = (n)
-#define AT_LEAST(n)     n, .argc_max = UINT32_MAX
-#define BETWEEN(low, n) low, .argc_max = (n)
-#define NO_KEYS         0
-#define KEYS(first, last, step)                                                                    \
-    first, .key_last = (last), .key_step = (step) // NOLINT(bugprone-macro-parentheses)
+// Each fills several fields of a struct command: NOLINTBEGIN(bugprone-macro-parentheses)
+#define EXACTLY(n)              n, .argc_max = n
+#define AT_LEAST(n)             n, .argc_max = UINT32_MAX
+#define BETWEEN(low, high)      low, .argc_max = high
+#define NO_KEYS                 0
+#define KEYS(first, last, step) first, .key_last = last, .key_step = step
 
 enum {
     READS = COMMAND_READS,
@@ -48,9 +48,10 @@ static const struct command commands[COMMANDS] = {
 #include "command/commands.def"
 #undef COMMAND
 };
+// NOLINTEND(bugprone-macro-parentheses)
 
 static_assert(sizeof(lookup_words) / sizeof(lookup_words[0]) == COMMANDS,
-              "command_lookup.h is made from the same commands.def");
+              "lookup_slots.h is made from the same commands.def");
 
 size_t command_count(void)
 {

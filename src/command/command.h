@@ -37,13 +37,13 @@ struct command {
     int32_t key_first; // Position of the first key; 0: no keys.
     int32_t key_last;  // Negative: counted from the end, -1 is the last argument.
     int32_t key_step;
-    void (*handler)(struct call *call);
+    uint32_t index; // Its place in the table, for statistics.
     enum command_group group;
+    void (*handler)(struct call *call);
     const char *since;      // Version of FastKV.
     const char *complexity; // "O(1)"
     const char *usage;      // Arguments, "key value [NX | XX]".
     const char *summary;    // One sentence without full stop.
-    uint32_t index;         // Its place in the table, for statistics.
 };
 
 size_t command_count(void);

@@ -242,12 +242,9 @@ void handle_mset(struct call *call)
         reply_wrong_arity(call->reply, call->command);
         return;
     }
-    const struct put_options put = {0};
-    for (uint32_t i = 0; i < call->key_count; i++) {
-        if (keyspace_put_string(&call->access, &call->keys[i], call->argv[2 + 2 * i], &put) < 0) {
-            call_out_of_memory(call);
-            return;
-        }
+    if (keyspace_put_strings(&call->access, call->keys, call->key_count, call->argv + 2) < 0) {
+        call_out_of_memory(call);
+        return;
     }
     call_effect(call, call->argv, call->argc);
     reply_ok(call->reply);

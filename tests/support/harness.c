@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 8192, DATABASES = 4, SHARD_BITS = 3 };
+enum { DATABASES = 4, SHARD_BITS = 3 };
 
 // ---- a sink into memory ----
 
@@ -213,16 +213,14 @@ uint32_t harness_split(char *line, struct bytes *words, uint32_t words_max)
 const char *harness_run(struct harness *harness, const char *line)
 {
     static const char end = '\0';
-    struct bytes *words = calloc(WORDS_MAX, sizeof(*words));
     char *copy = strdup(line);
-    ASSERT(words != NULL && copy != NULL);
+    ASSERT(copy != NULL);
     struct bytes reply;
-    uint32_t count = harness_split(copy, words, WORDS_MAX);
-    enum call_outcome outcome = harness_try(harness, words, count, &reply);
+    uint32_t count = harness_split(copy, harness->words, HARNESS_WORDS_MAX);
+    enum call_outcome outcome = harness_try(harness, harness->words, count, &reply);
     ASSERT(outcome == CALL_DONE);
     sink_write(&harness->sink->sink, bytes_make(&end, 1));
     free(copy);
-    free(words);
     return harness->sink->text;
 }
 

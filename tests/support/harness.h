@@ -1,6 +1,6 @@
 /* harness.h - a keyspace to send commands to, without a server.
  *
- *   harness_expect(h, "SET k v EX 10", "+OK\r\n");
+ *   EXPECT(h, "SET k v EX 10", "+OK\r\n");
  *
  * Commands are words between blanks; "double quotes" hold a word with blanks, and \n, \r,
  * \\, \" and \xHH stand for bytes in it. Replies are RESP2. What a command leaves to a
@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { HARNESS_NOW_MS = 1000000 };
+enum { HARNESS_NOW_MS = 1000000, HARNESS_WORDS_MAX = 8192 };
 
 struct harness {
     struct keyspace *keyspace;
@@ -29,6 +29,7 @@ struct harness {
     bool lends;               // The sink borrows long strings, as a server's does.
     bool was_deferred;        // The last command was answered by a background job.
     struct string_sink *sink; // Private.
+    struct bytes words[HARNESS_WORDS_MAX];
 };
 
 /* A keyspace of few shards, 4 databases; aborts when out of memory. */
@@ -44,7 +45,7 @@ enum call_outcome harness_try(struct harness *harness, const struct bytes *argv,
 const char *harness_run(struct harness *harness, const char *line);
 
 /* Run a line and check its reply. */
-#define harness_expect(harness, line, expected)                                                    \
+#define EXPECT(harness, line, expected)                                                            \
     ck_assert_msg(strcmp(harness_run(harness, line), expected) == 0, "%s answers %s", line,        \
                   harness_escaped(harness))
 
