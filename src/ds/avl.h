@@ -3,18 +3,18 @@
  *   A T-tree (Lehman, Carey 1986): an AVL tree (Adelson-Velsky, Landis 1962) whose
  *   nodes hold sorted runs of elements instead of one element each.
  *
- *            ┌────── [e30 .. e75] ──────┐          A node's elements stand between
- *      [e0 .. e29]                [e76 .. e120]    those of its left and its right
+ *            ┌────── [e90 .. e181] ─────┐          A node's elements stand between
+ *      [e0 .. e89]               [e182 .. e250]    those of its left and its right
  *            └── next ──>  ... ── next ──┘         subtree. `low` is its first score.
  *
- *   node, 512 bytes: one cache line that a descent reads, then the slots
+ *   node, 960 bytes: one cache line that a descent reads, then the slots
  *     left right parent prev next | low | base | before count height shift
- *     slots[56]  hint (16 bits) | pointer (48 bits)
+ *     slots[112] hint (16 bits) | pointer (48 bits)
  *
  * Order: by score, then by the owner's compare callback. A hint is the element's
  * score, mapped to an integer of the same order, less the node's `base` and shifted
  * right by its `shift`. So a search inside a node reads slots alone, and touches
- * elements only where hints are equal. (A million elements are cold; the six
+ * elements only where hints are equal. (A million elements are cold; the seven
  * probes of a binary search through the pointers would cost a memory access each,
  * a full score beside each pointer 10 bytes an element.) A node's hints are
  * widened, exactly and without touching elements, when a score beyond their span
@@ -27,7 +27,8 @@
  *       speak of do two nodes become three. A sparse node is merged into one
  *       neighbour or divided among both. Random inserts and removals leave nodes
  *       about 80 % full, appending in order leaves them full: 10 to 11 bytes an
- *       element.
+ *       element. Nodes are an odd number of cache lines, so that their first lines
+ *       spread over all sets of a cache.
  *
  * Invariants: 1. heights of siblings differ by one at most; 2. every node has an
  *             element; 3. low, before, prev, next agree with the tree; 4. hints
@@ -45,7 +46,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { AVL_NODE_SLOTS = 56 };
+enum { AVL_NODE_SLOTS = 112 };
 
 struct avl_node {
     struct avl_node *left, *right, *parent;
@@ -60,7 +61,7 @@ struct avl_node {
 };
 
 _Static_assert(offsetof(struct avl_node, slots) == 64, "a descent reads one line per node");
-_Static_assert(sizeof(struct avl_node) == 512, "a multiple of 64, so that the pool aligns it");
+_Static_assert(sizeof(struct avl_node) == 960, "a multiple of 64 aligns it; an odd one, see above");
 
 struct avl_type {
     double (*score)(const void *element);

@@ -23,6 +23,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -38,7 +39,7 @@ struct element {
 
 static inline bool element_same_bits(double a, double b)
 {
-    return memcmp(&a, &b, sizeof(a)) == 0; // Unlike ==, tells 0.0 and -0.0 apart.
+    return a == b && signbit(a) == signbit(b); // Tells 0.0 and -0.0 apart.
 }
 
 /* The shortest form that holds `score` exactly. */

@@ -198,7 +198,7 @@ TEST(nodes_stay_three_quarters_full_under_random_moves)
         add(f, key, (double)random_next(&random));
     }
     avl_validate(&f->tree);
-    ck_assert_uint_ge(4 * MANY, 3 * avl_nodes(&f->tree) * AVL_NODE_SLOTS);
+    ck_assert_uint_ge((size_t)4 * MANY, 3 * avl_nodes(&f->tree) * AVL_NODE_SLOTS);
     tear_down(f);
 }
 
