@@ -30,8 +30,12 @@
 #include <unistd.h>
 
 enum {
+    // More completions wait in the kernel (IORING_FEAT_NODROP).
     SUBMISSIONS = 1024,
-    COMPLETIONS = 8192, // More wait in the kernel (IORING_FEAT_NODROP).
+    COMPLETIONS = 8192,
+    // Where RLIMIT_MEMLOCK is low: some kernels count the queues, 200 KiB and 35 KiB.
+    SUBMISSIONS_SMALL = 256,
+    COMPLETIONS_SMALL = 1024,
     BUFFERS = 1024,
     BUFFER_SIZE = 4096,
     MESSAGES = 128, // Sends of several parts between two submissions,
@@ -467,25 +471,35 @@ static int open_buffers(struct loop_uring *uring)
     return 0;
 }
 
+static int open_ring(struct loop_uring *uring, unsigned submissions, unsigned completions)
+{
+    struct io_uring_params params = {
+        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
+                 IORING_SETUP_SUBMIT_ALL,
+        .cq_entries = completions,
+    };
+    int error = io_uring_queue_init_params(submissions, &uring->ring, &params);
+    if (error < 0) {
+        return error;
+    }
+    error = open_buffers(uring);
+    if (error < 0) {
+        io_uring_queue_exit(&uring->ring);
+    }
+    return error;
+}
+
 static int uring_open(struct loop **loop_out)
 {
     struct loop_uring *uring = calloc(1, sizeof(*uring));
     if (uring == NULL) {
         return -ENOMEM;
     }
-    struct io_uring_params params = {
-        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
-                 IORING_SETUP_SUBMIT_ALL,
-        .cq_entries = COMPLETIONS,
-    };
-    int error = io_uring_queue_init_params(SUBMISSIONS, &uring->ring, &params);
-    if (error < 0) {
-        free(uring);
-        return error;
+    int error = open_ring(uring, SUBMISSIONS, COMPLETIONS);
+    if (error == -ENOMEM) {
+        error = open_ring(uring, SUBMISSIONS_SMALL, COMPLETIONS_SMALL);
     }
-    error = open_buffers(uring);
     if (error < 0) {
-        io_uring_queue_exit(&uring->ring);
         free(uring);
         return error;
     }

@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 TEST_BOTH(names_say_which_back_end_it_is)
@@ -33,6 +34,16 @@ static void refuse(int number, uint32_t error)
     ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
+static void expect_it_works(struct loop *loop)
+{
+    struct pair pair;
+    add_pair(&pair, loop);
+    peer_writes(&pair, "it works");
+    expect_data(&pair, "it works");
+    close_pair(&pair);
+    loop_close(loop);
+}
+
 static void expect_epoll_instead(int refusal_expected)
 {
     struct loop *loop;
@@ -41,12 +52,7 @@ static void expect_epoll_instead(int refusal_expected)
     ck_assert_int_eq(loop_open(LOOP_AUTO, &loop, &refusal), 0);
     ck_assert_int_eq(refusal, refusal_expected);
     ck_assert_str_eq(loop_name(loop), "epoll");
-    struct pair pair;
-    add_pair(&pair, loop);
-    peer_writes(&pair, "it works");
-    expect_data(&pair, "it works");
-    close_pair(&pair);
-    loop_close(loop);
+    expect_it_works(loop);
 }
 
 TEST(epoll_is_taken_where_io_uring_is_refused)
@@ -78,4 +84,33 @@ TEST(io_uring_is_taken_where_it_is_allowed)
     ck_assert_str_eq(loop_name(loop), allowed ? "io_uring" : "epoll");
     ck_assert_int_eq(refusal == 0, allowed);
     loop_close(loop);
+}
+
+/* The limit holds per user and not for root, who becomes a user without other processes.
+ * Whether that is so. */
+static bool limit_locked_memory(rlim_t bytes)
+{
+    const struct rlimit limit = {.rlim_cur = bytes, .rlim_max = bytes};
+    ck_assert_int_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+    return geteuid() == 0 && setuid(600000 + (uid_t)getpid()) == 0;
+}
+
+TEST(io_uring_is_content_with_little_locked_memory)
+{
+    bool allowed = uring_is_allowed();
+    bool is_alone = limit_locked_memory(65536);
+    struct loop *loop;
+    ck_assert_int_eq(loop_open(LOOP_AUTO, &loop, NULL), 0);
+    if (is_alone) {
+        ck_assert_str_eq(loop_name(loop), allowed ? "io_uring" : "epoll");
+    }
+    expect_it_works(loop);
+}
+
+TEST(no_locked_memory_at_all_is_no_obstacle)
+{
+    (void)limit_locked_memory(0);
+    struct loop *loop;
+    ck_assert_int_eq(loop_open(LOOP_AUTO, &loop, NULL), 0);
+    expect_it_works(loop);
 }
