@@ -27,6 +27,11 @@ void handle_select(struct call *call)
     if (!call_integer(call, 1, &db)) {
         return;
     }
+    if (db < INT32_MIN || db > INT32_MAX) {
+        reply_error(call->reply, "ERR value is out of range, value must between %d and %d",
+                    INT32_MIN, INT32_MAX);
+        return;
+    }
     if (db < 0 || db >= (int64_t)keyspace_databases(call->access.keyspace)) {
         reply_error(call->reply, "ERR DB index is out of range");
         return;

@@ -367,10 +367,7 @@ static bool parse_pop_count(struct call *call, int64_t *count_out)
         return false;
     }
     *count_out = 1;
-    if (call->argc == 3 && !call_integer(call, 2, count_out)) {
-        return false;
-    }
-    if (*count_out < 0) {
+    if (call->argc == 3 && (!number_parse_integer(call->argv[2], count_out) || *count_out < 0)) {
         reply_error(call->reply, "ERR value is out of range, must be positive");
         return false;
     }

@@ -166,6 +166,8 @@ TEST(databases_are_apart_and_flushed_apart)
     EXPECT(h, "SELECT 4", "-ERR DB index is out of range\r\n");
     EXPECT(h, "SELECT -1", "-ERR DB index is out of range\r\n");
     EXPECT(h, "SELECT x", NOT_INTEGER);
+    EXPECT(h, "SELECT 2147483648",
+           "-ERR value is out of range, value must between -2147483648 and 2147483647\r\n");
     harness_destroy(h);
 }
 

