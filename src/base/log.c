@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -46,14 +48,14 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
         return;
     }
     char line[LINE_MAX_BYTES];
-    struct timespec now;
+    uint64_t now_ms = clock_wall_ms();
+    time_t now_s = (time_t)(now_ms / 1000);
     struct tm date;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)localtime_r(&now.tv_sec, &date);
+    (void)localtime_r(&now_s, &date);
     size_t at = strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S", &date);
-    at += fitted(
-        snprintf(line + at, sizeof(line) - at, ".%03ld %s: ", now.tv_nsec / 1000000, names[level]),
-        sizeof(line) - at);
+    at += fitted(snprintf(line + at, sizeof(line) - at, ".%03u %s: ", (unsigned)(now_ms % 1000),
+                          names[level]),
+                 sizeof(line) - at);
     va_list arguments;
     va_start(arguments, format);
     at += fitted(vsnprintf(line + at, sizeof(line) - 1 - at, format, arguments),

@@ -13,6 +13,9 @@ static void count_call(struct worker *worker, const struct call *call, uint64_t 
                        uint64_t started_ns)
 {
     counter_add(&worker->counts.commands, 1);
+    if (UNLIKELY(errors > 0)) {
+        counter_add(&worker->counts.errors, errors);
+    }
     if (call->command == NULL) {
         return;
     }
@@ -101,7 +104,8 @@ static void output_close(struct worker *worker, struct client *client)
 
 static bool may_execute(const struct client *client)
 {
-    return !client_is_suspended(client) && !client->is_closing && !client->is_shut;
+    return !client_is_suspended(client) && !client->is_throttled && !client->is_closing &&
+           !client->is_shut;
 }
 
 /* A client's part of a batch was executed: its input up to there is done with. What
@@ -133,6 +137,9 @@ static void run_batch(struct worker *worker)
             }
             current = slot->client;
             output_open(worker, current);
+        }
+        if (UNLIKELY(current->chain.bytes > OUTPUT_PAUSE)) {
+            current->is_throttled = true; // Until it has read some of its replies.
         }
         if (LIKELY(may_execute(current))) {
             execute_call(worker, current, &slot->call);
@@ -205,6 +212,7 @@ static void answer_mistake(struct worker *worker, struct client *client,
     output_open(worker, client);
     reply_init(&reply, &worker->output.to_chain.sink, client->session.protocol);
     reply_error(&reply, "%s", result->error);
+    counter_add(&worker->counts.errors, 1);
     output_close(worker, client);
     client_consume(client, result->size);
     client->quota--;
@@ -266,11 +274,8 @@ static bool take_request(struct worker *worker, struct client *client)
 static void fill_from(struct worker *worker, struct client *client)
 {
     bool has_more = true;
+    client->is_throttled = client->chain.bytes > OUTPUT_PAUSE;
     while (has_more && client->quota > 0 && may_execute(client)) {
-        if (UNLIKELY(client->chain.bytes > OUTPUT_PAUSE)) {
-            client->is_throttled = true;
-            return;
-        }
         has_more = take_request(worker, client);
     }
     if (has_more && may_execute(client)) {

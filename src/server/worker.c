@@ -172,14 +172,7 @@ static void handle_data(struct worker *worker, struct client *client, struct byt
         worker_shut(worker, client);
         return;
     }
-    if (UNLIKELY(client_is_suspended(client) || client->is_throttled)) {
-        worker_pause_if_full(worker, client);
-        if (client->is_throttled) {
-            worker_ready(worker, client); // Its view must be kept.
-        }
-        return;
-    }
-    worker_ready(worker, client);
+    worker_ready(worker, client); // Even if it cannot go on: what was lent must be kept.
 }
 
 static void handle_end(struct worker *worker, struct client *client, int error)

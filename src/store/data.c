@@ -411,6 +411,7 @@ static int append_beside_key(struct access *access, const struct key *key, struc
                              struct bytes tail)
 {
     char joined[APPEND_ROOM_MIN];
+    ASSERT(head.size + tail.size <= sizeof(joined));
     if (head.size > 0) {
         memcpy(joined, head.data, head.size);
     }
@@ -426,7 +427,7 @@ int keyspace_append(struct access *access, const struct key *key, struct bytes t
 {
     struct entry *entry = find_live(access, key);
     struct entry_scratch scratch;
-    struct bytes head = entry == NULL ? (struct bytes){0} : entry_string(entry, &scratch);
+    struct bytes head = entry == NULL ? bytes_make(NULL, 0) : entry_string(entry, &scratch);
     size_t size = head.size + tail.size;
     int error;
     if (entry != NULL && entry_encoding(entry) == ENTRY_VALUE &&

@@ -98,7 +98,7 @@ static size_t random_value(struct random *random, char value[VALUE_MAX])
     size_t size = 0;
     switch (random_below(random, 8)) {
     case 0:
-        return (size_t)sprintf(value, "%lld", (long long)random_next(random));
+        return (size_t)snprintf(value, VALUE_MAX, "%lld", (long long)random_next(random));
     case 1:
         size = random_below(random, VALUE_MAX);
         break;
