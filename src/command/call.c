@@ -143,7 +143,9 @@ static void reply_unknown_command(struct call *call)
     char args[UNKNOWN_SHOWN_MAX + 4];
     size_t used = 0;
     for (uint32_t i = 1; i < call->argc && used < UNKNOWN_SHOWN_MAX; i++) {
-        int size = shown(call->argv[i], UNKNOWN_SHOWN_MAX - used);
+        // As in Redis, an argument is shown up to its first NUL.
+        int size = (int)strnlen(call->argv[i].data,
+                                (size_t)shown(call->argv[i], UNKNOWN_SHOWN_MAX - used));
         args[used++] = '\'';
         memcpy(args + used, call->argv[i].data, (size_t)size);
         used += (size_t)size;

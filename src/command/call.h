@@ -44,14 +44,14 @@ struct call_host_ops {
     void (*client)(struct call_host *host, struct call *call);     // CLIENT ...
 };
 
-/* Work handed to a background thread. */
-struct background {
+/* What a job of a background thread works with. */
+struct deferred {
     struct access access; // Its own thread's; now_ms is when it began.
     struct reply *reply;
     struct call_host *host;
 };
 
-typedef void (*call_job)(struct background *background, void *state);
+typedef void (*call_job)(struct deferred *deferred, void *state);
 
 enum call_outcome { CALL_DONE, CALL_WAITS, CALL_DEFERRED };
 

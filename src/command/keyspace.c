@@ -100,7 +100,7 @@ static void consider(const struct entry *entry, void *context)
 
 static void set_pattern(struct search *search, struct bytes pattern)
 {
-    search->pattern = bytes_equal(pattern, BYTES("*")) ? (struct bytes){0} : pattern;
+    search->pattern = bytes_equal(pattern, BYTES("*")) ? bytes_make(NULL, 0) : pattern;
 }
 
 /* A search in the background: the pattern's bytes stand behind it. */
@@ -127,11 +127,11 @@ static void answer_search(struct search *search, struct reply *reply, bool answe
     key_list_deinit(&search->found);
 }
 
-static void run_search_job(struct background *background, void *state)
+static void run_search_job(struct deferred *deferred, void *state)
 {
     struct search_job *job = state;
     struct search *search = &job->search;
-    struct access *access = &background->access;
+    struct access *access = &deferred->access;
     key_list_init(&search->found, access->thread->pool);
     if (search->pattern.data != NULL) {
         search->pattern.data = job->pattern;
@@ -150,7 +150,7 @@ static void run_search_job(struct background *background, void *state)
         search->cursor = walk.cursor;
         pool_quiesce(access->thread->pool);
     } while (search->cursor != 0 && search->visited < search->count && !search->found.failed);
-    answer_search(search, background->reply, job->answers_cursor);
+    answer_search(search, deferred->reply, job->answers_cursor);
 }
 
 static void defer_search(struct call *call, const struct search *search, bool answers_cursor)

@@ -202,7 +202,7 @@ static bool parse_range_options(struct call *call, struct range_query *query, bo
             return false;
         }
     }
-    if (query->limit >= 0 && query->kind == RANGE_BY_RANK) {
+    if (query->limit != -1 && query->kind == RANGE_BY_RANK) {
         reply_error(call->reply, "ERR syntax error, LIMIT is only supported in combination with "
                                  "either BYSCORE or BYLEX");
         return false;

@@ -35,12 +35,12 @@ struct span_job {
     uint32_t shard;
 };
 
-static void run_span_job(struct background *background, void *state)
+static void run_span_job(struct deferred *deferred, void *state)
 {
     struct span_job *job = state;
-    struct store_thread *thread = background->access.thread;
-    reply_zset_span(background->reply, job->zset, &job->span, thread->pool);
-    keyspace_unhold(background->access.keyspace, thread, job->shard, zset_value(job->zset));
+    struct store_thread *thread = deferred->access.thread;
+    reply_zset_span(deferred->reply, job->zset, &job->span, thread->pool);
+    keyspace_unhold(deferred->access.keyspace, thread, job->shard, zset_value(job->zset));
 }
 
 bool defer_zset_span(struct call *call, struct zset *zset, const struct zset_span *span)

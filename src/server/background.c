@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { BACKGROUND_NICE = 10 };
 
 struct background {
     struct keyspace *keyspace;
@@ -39,12 +42,10 @@ static struct job *next_job(struct background *background)
     return job;
 }
 
-// A worker that becomes ready preempts an idle-class thread at once; where the class
-// is refused, so be it: the kernel then shares evenly.
+// A tenth of a worker's weight: it yields to workers that wake, but does not starve.
 static void lower_priority(void)
 {
-    const struct sched_param none = {0};
-    (void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
 }
 
 static void *run_jobs(void *context)

@@ -2,8 +2,8 @@
  *
  *   worker ── job ──> queue ──> background thread ── job->run ── done ──> whoever posted
  *
- * A few threads share one queue, first come, first served. The kernel runs them
- * when no worker wants the processor.
+ * A few threads share one queue, first come, first served, at a lower priority than
+ * the workers.
  *
  * Ownership: a job is the caller's; run hands it on when it is done.
  * Threads:   background_post, any.

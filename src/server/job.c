@@ -27,7 +27,7 @@ static void run_call(struct job *job, struct store_thread *thread)
     struct reply reply;
     chain_sink_open(&sink, &work->chain, thread, worker->server->config.output_limit_bytes);
     reply_init(&reply, &sink.sink, work->session.protocol);
-    struct background call = {
+    struct deferred call = {
         .access = {.effects = worker->context.effects},
         .reply = &reply,
         .host = worker->context.host,

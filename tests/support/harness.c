@@ -115,7 +115,7 @@ void harness_destroy(struct harness *harness)
 static void run_job(struct harness *harness, struct call *call, struct reply *reply)
 {
     struct store_thread *thread = harness->background_thread;
-    struct background background = {.reply = reply, .host = &harness->host};
+    struct deferred background = {.reply = reply, .host = &harness->host};
     pool_quiesce(harness->thread->pool);
     pool_online(thread->pool);
     access_open(&background.access, harness->keyspace, thread, call->access.db,

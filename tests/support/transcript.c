@@ -4,14 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARGS_LARGE = 64 };
+enum { SPACE_LARGE = 64 };
 
 /* Reading a stream. */
 struct run {
     enum protocol protocol;
     struct parser parser;
-    struct bytes *args;
-    uint32_t args_max;
+    struct parse_space space;
     struct transcript transcript;
     size_t capacity;
 };
@@ -61,17 +60,26 @@ static void append_result(struct run *run, const struct parse_result *result)
     append(run, bytes_of_string(line));
     for (uint32_t i = 0; result->status == PARSE_DONE && i < result->argc; i++) {
         append(run, BYTES(" ["));
-        append(run, run->args[i]);
+        append(run, run->space.args[i]);
         append(run, BYTES("]"));
     }
     append(run, BYTES("\n"));
 }
 
-static void set_args_max(struct run *run, uint32_t args_max)
+static struct parse_space space_make(uint32_t args_max, size_t text_max)
 {
-    free(run->args);
-    run->args = allocate(args_max * sizeof(*run->args));
-    run->args_max = args_max;
+    return (struct parse_space){
+        .args = allocate(args_max * sizeof(struct bytes)),
+        .args_max = args_max,
+        .text = allocate(text_max),
+        .text_max = text_max,
+    };
+}
+
+static void space_free(const struct parse_space *space)
+{
+    free(space->args);
+    free(space->text);
 }
 
 static bool is_begun(const struct parser *parser)
@@ -80,30 +88,52 @@ static bool is_begun(const struct parser *parser)
            parser->args_seen == 0 && !parser->inside;
 }
 
+// The same bytes, parsed from the beginning, are the same request again.
+static void require_again(const struct run *run, struct bytes input,
+                          const struct parse_result *first)
+{
+    struct parse_space space = space_make(run->space.args_max, run->space.text_max);
+    struct parser parser = {0};
+    struct parse_result again;
+    request_parse(run->protocol, &parser, input, &space, &again);
+    REQUIRE(again.status == PARSE_DONE && again.size == first->size && again.argc == first->argc);
+    REQUIRE(again.text_size == first->text_size);
+    for (uint32_t i = 0; i < again.argc; i++) {
+        REQUIRE(bytes_equal(space.args[i], run->space.args[i]));
+    }
+    space_free(&space);
+}
+
 // One call; returns the bytes used, or 0 when it wants more of something.
 static size_t parse_one(struct run *run, struct bytes input, enum parse_status *status_out)
 {
     struct parse_result result;
     memset(&result, 0xAA, sizeof(result));
-    request_parse(run->protocol, &run->parser, input, run->args, run->args_max, &result);
+    request_parse(run->protocol, &run->parser, input, &run->space, &result);
     *status_out = result.status;
     if (result.status == PARSE_MORE) {
         REQUIRE(result.size == 0 && run->parser.needed > input.size);
         return 0;
     }
-    if (result.status == PARSE_ARGS) {
-        REQUIRE(result.argc > run->args_max && result.argc <= input.size + 1);
-        set_args_max(run, result.argc);
+    if (result.status == PARSE_SPACE) {
+        REQUIRE(result.argc > run->space.args_max || result.text_size > run->space.text_max);
+        REQUIRE(result.argc <= input.size + 1 && result.text_size <= input.size);
+        space_free(&run->space);
+        run->space = space_make(result.argc, result.text_size);
         return 0;
     }
     REQUIRE(result.size > 0 && result.size <= input.size && is_begun(&run->parser));
-    REQUIRE(result.status != PARSE_DONE || (result.argc > 0 && result.argc <= run->args_max));
+    if (result.status == PARSE_DONE) {
+        REQUIRE(result.argc > 0 && result.argc <= run->space.args_max);
+        REQUIRE(result.text_size <= run->space.text_max);
+        require_again(run, input, &result);
+    }
     append_result(run, &result);
     return result.size;
 }
 
 // What a connection does: parse all that is whole in data[0..size); returns the bytes used.
-static size_t drain(struct run *run, char *data, size_t size, enum parse_status *status_out)
+static size_t drain(struct run *run, const char *data, size_t size, enum parse_status *status_out)
 {
     size_t used = 0;
     *status_out = PARSE_MORE;
@@ -111,7 +141,7 @@ static size_t drain(struct run *run, char *data, size_t size, enum parse_status 
         char *lent = allocate(size - used);
         memcpy(lent, data + used, size - used);
         size_t step = parse_one(run, bytes_make(lent, size - used), status_out);
-        memcpy(data + used, lent, size - used); // Decoding may have written to it.
+        REQUIRE(memcmp(data + used, lent, size - used) == 0);
         free(lent);
         used += step;
         if (*status_out == PARSE_MORE || *status_out == PARSE_FATAL) {
@@ -126,7 +156,7 @@ struct transcript transcript_of(enum protocol protocol, struct bytes stream,
 {
     struct run run = {.protocol = protocol};
     append(&run, BYTES(""));
-    set_args_max(&run, pieces.args_max);
+    run.space = space_make(pieces.args_max, pieces.text_max);
     char *data = allocate(stream.size);
     size_t begin = 0; // data[begin..end) has come and is not used yet.
     size_t end = 0;
@@ -140,7 +170,7 @@ struct transcript transcript_of(enum protocol protocol, struct bytes stream,
         piece = pieces.next;
     }
     free(data);
-    free(run.args);
+    space_free(&run.space);
     return run.transcript;
 }
 
@@ -155,14 +185,18 @@ void transcript_expect(const struct transcript *transcript, struct bytes expecte
 
 void assert_transcript(enum protocol protocol, struct bytes stream, const char *expected)
 {
-    static const uint32_t args_max[] = {ARGS_LARGE, 0};
-    for (size_t i = 0; i < 2; i++) {
+    static const struct {
+        uint32_t args_max;
+        size_t text_max;
+    } spaces[] = {{SPACE_LARGE, SPACE_LARGE}, {SPACE_LARGE, 0}, {0, 0}};
+    for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++) {
         // Cut before byte `cut`; the last round is in single bytes.
         for (size_t cut = 0; cut <= stream.size; cut++) {
             struct transcript_pieces pieces = {
                 .first = cut,
                 .next = SIZE_MAX,
-                .args_max = args_max[i],
+                .args_max = spaces[i].args_max,
+                .text_max = spaces[i].text_max,
             };
             if (cut == stream.size) {
                 pieces.first = pieces.next = 1;
