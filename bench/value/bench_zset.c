@@ -156,7 +156,20 @@ static void report_memory(struct bench *b, const char *when)
         printf(": element %.0f, table %.1f, tree %.1f (nodes %.0f %% full)", element,
                (double)usage[MEMORY_TABLE] / members, tree, fill * 100);
     }
-    printf("\n");
+    printf("; mapped %.1f\n", (double)depot_mapped_bytes(b->depot) / members);
+}
+
+static bool open_pool(struct bench *b)
+{
+    b->depot = depot_create();
+    b->pool = b->depot == NULL ? NULL : pool_create(b->depot);
+    return b->pool != NULL;
+}
+
+static void close_pool(struct bench *b)
+{
+    pool_destroy(b->pool);
+    depot_destroy(b->depot);
 }
 
 static void bench_large(struct bench *b)
@@ -215,16 +228,16 @@ int main(int argc, char **argv)
 {
     struct bench b = {.secret = {1, 2}, .random = {3}};
     b.members = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
-    b.depot = depot_create();
-    b.pool = b.depot == NULL ? NULL : pool_create(b.depot);
-    if (b.pool == NULL || b.members < PACKED_MEMBERS) {
-        return EXIT_FAILURE;
+    b.members = b.members < PACKED_MEMBERS ? PACKED_MEMBERS : b.members;
+    static const operation phases[] = {bench_packed, bench_large, bench_large};
+    for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
+        // A depot for each, so that what one leaves behind is not counted as the next one's.
+        if (!open_pool(&b)) {
+            return EXIT_FAILURE;
+        }
+        b.fractions = i == 2;
+        phases[i](&b);
+        close_pool(&b);
     }
-    bench_packed(&b);
-    bench_large(&b);
-    b.fractions = true;
-    bench_large(&b);
-    pool_destroy(b.pool);
-    depot_destroy(b.depot);
     return sink != 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
