@@ -89,6 +89,9 @@ static double find_in_batches(struct bench *bench, uint64_t first, uint64_t *fou
         struct home homes[BATCH];
         for (int j = 0; j < BATCH; j++) {
             homes[j] = home_of(bench, first + random_below(&bench->random, bench->elements));
+            hashtable_prefetch_pages(homes[j].table, homes[j].hash);
+        }
+        for (int j = 0; j < BATCH; j++) {
             hashtable_prefetch_bucket(homes[j].table, homes[j].hash);
         }
         for (int j = 0; j < BATCH; j++) {

@@ -1,18 +1,28 @@
 /* hashtable.c - how segments are filled, grow, split, shrink and merge.
  *
- * Every change of size builds new segments beside the old one, publishes them
- * by a release store of their word, and retires the old one. All that can fail
- * (memory, the reservation to retire) comes before the first store. */
+ * Every change of size goes in the same steps:
+ *   1. get all that can fail: new pages, arrays, the reservation to retire
+ *   2. take all slots out of the old segment's pages, and give these and the new
+ *      ones to the new segment, which may be the old one with other bounds
+ *   3. put the slots back by their tags
+ *   4. publish the new word by a release store; retire what is left over */
 #include "ds/hashtable_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-// A full table: seven slots of eight.
-enum { ELEMENTS_PER_8_BUCKETS = HASHTABLE_SLOTS * 7 };
+enum {
+    PAGES_MAX = HASHTABLE_BUCKETS_MAX / HASHTABLE_PAGE_BUCKETS,
+    SLOTS_MAX = HASHTABLE_BUCKETS_MAX * HASHTABLE_SLOTS,
+    PAGE_SIZE = HASHTABLE_PAGE_BUCKETS * sizeof(struct hashtable_bucket),
+    // A full table: so many slots of sixteen.
+    FULL_SIXTEENTHS = 15,
+    ELEMENTS_PER_16_BUCKETS = HASHTABLE_SLOTS * FULL_SIXTEENTHS,
+};
 
+static_assert(HASHTABLE_BUCKETS_MAX % HASHTABLE_PAGE_BUCKETS == 0, "whole pages");
 static_assert(HASHTABLE_BUCKETS_MAX < 512, "n has 9 bits in a word");
-static_assert(HASHTABLE_BUCKETS_MAX * HASHTABLE_SLOTS <= UINT16_MAX, "counters do not overflow");
+static_assert(SLOTS_MAX <= UINT16_MAX, "counters do not overflow");
 
 /* ---- words ---- */
 
@@ -32,7 +42,7 @@ static void store_root(struct hashtable *table, uint64_t word)
 /* Let all places that the hash's prefix of segment.depth bits leads to show `segment`. */
 static void publish(struct hashtable *table, uint64_t hash, struct hashtable_segment segment)
 {
-    uint64_t word = make_word(segment.buckets, segment.n, segment.depth);
+    uint64_t word = make_word(segment.pages, segment.n, segment.depth);
     unsigned depth;
     struct hashtable_directory *directory = directory_of(table, &depth);
     if (directory == NULL) {
@@ -52,62 +62,65 @@ static void publish(struct hashtable *table, uint64_t hash, struct hashtable_seg
 /* How many elements n buckets take before there must be more buckets. */
 static unsigned segment_limit(unsigned n)
 {
-    return n == 1 ? HASHTABLE_SLOTS : n * ELEMENTS_PER_8_BUCKETS / 8;
+    return n * ELEMENTS_PER_16_BUCKETS / 16;
 }
 
-/* So many buckets or a few more: no more than fill the pool's size class. */
+/* So many buckets, in whole pages. */
 static unsigned buckets_rounded(size_t n)
 {
-    if (n >= HASHTABLE_BUCKETS_MAX) {
-        return HASHTABLE_BUCKETS_MAX;
-    }
-    size_t fit = pool_class_size(n * sizeof(struct hashtable_bucket));
-    n = fit / sizeof(struct hashtable_bucket);
+    n = (n + HASHTABLE_PAGE_BUCKETS - 1) / HASHTABLE_PAGE_BUCKETS * HASHTABLE_PAGE_BUCKETS;
     return n < HASHTABLE_BUCKETS_MAX ? (unsigned)n : HASHTABLE_BUCKETS_MAX;
 }
 
 /* Buckets for `count` elements and a few more. */
 static unsigned buckets_for(size_t count)
 {
-    if (count <= HASHTABLE_SLOTS) {
-        return count > 0;
-    }
-    return buckets_rounded((count + count / 16) * 8 / ELEMENTS_PER_8_BUCKETS + 1);
+    return count == 0 ? 0
+                      : buckets_rounded((count + count / 16) * 16 / ELEMENTS_PER_16_BUCKETS + 1);
 }
 
-/* The next size above n. */
+/* The next size above n: a page more, later an eighth. */
 static unsigned buckets_grown(unsigned n)
 {
-    return buckets_rounded(n + (n < 8 ? 1 : n / 8));
+    enum { PAGE = HASHTABLE_PAGE_BUCKETS };
+    return buckets_rounded(n + (n < 16 * PAGE ? PAGE : n / 8 / PAGE * PAGE));
 }
 
-/* 0, or -ENOMEM. No buckets: no memory. */
+/* An array without pages yet; none for no buckets. 0, or -ENOMEM. */
 static int segment_create(struct pool *pool, unsigned n, unsigned depth,
                           struct hashtable_segment *segment_out)
 {
-    struct hashtable_bucket *buckets = NULL;
+    struct hashtable_pages *pages = NULL;
     if (n > 0) {
-        buckets = pool_alloc(pool, MEMORY_TABLE, n * sizeof *buckets);
-        if (buckets == NULL) {
+        pages = pool_alloc(pool, MEMORY_TABLE, pages_size(n));
+        if (pages == NULL) {
             return -ENOMEM;
         }
-        ASSERT((uintptr_t)buckets % sizeof *buckets == 0);
-        memset(buckets, 0, n * sizeof *buckets);
+        pages->count = 0;
     }
-    *segment_out = (struct hashtable_segment){.buckets = buckets, .n = n, .depth = depth};
+    *segment_out = (struct hashtable_segment){.pages = pages, .n = n, .depth = depth};
     return 0;
+}
+
+/* Free the array alone. */
+static void array_free(struct pool *pool, struct hashtable_segment segment)
+{
+    pool_free(pool, MEMORY_TABLE, segment.pages, pages_size(segment.n));
+}
+
+static void array_retire(struct pool *pool, struct hashtable_segment segment)
+{
+    if (segment.pages != NULL) {
+        pool_retire(pool, MEMORY_TABLE, segment.pages, pages_size(segment.n));
+    }
 }
 
 static void segment_free(struct pool *pool, struct hashtable_segment segment)
 {
-    pool_free(pool, MEMORY_TABLE, segment.buckets, segment.n * sizeof *segment.buckets);
-}
-
-static void segment_retire(struct pool *pool, struct hashtable_segment segment)
-{
-    if (segment.buckets != NULL) {
-        pool_retire(pool, MEMORY_TABLE, segment.buckets, segment.n * sizeof *segment.buckets);
+    for (unsigned b = 0; b < segment.n; b += HASHTABLE_PAGE_BUCKETS) {
+        pool_free(pool, MEMORY_TABLE, hashtable_bucket(segment, b), PAGE_SIZE);
     }
+    array_free(pool, segment);
 }
 
 static uint64_t make_slot(uint64_t tag, const void *element)
@@ -148,14 +161,14 @@ static unsigned free_slots(const struct hashtable_bucket *bucket)
 static void segment_put(struct hashtable_segment segment, uint64_t slot)
 {
     unsigned at = hashtable_home(slot >> 48, segment.n);
-    unsigned room = free_slots(&segment.buckets[at]);
+    unsigned room = free_slots(hashtable_bucket(segment, at));
     while (UNLIKELY(room == 0)) {
-        add_overflow(&segment.buckets[at], 1);
+        add_overflow(hashtable_bucket(segment, at), 1);
         at = next_bucket(at, segment.n);
-        room = free_slots(&segment.buckets[at]);
+        room = free_slots(hashtable_bucket(segment, at));
     }
-    set_slot(&segment.buckets[at], (unsigned)__builtin_ctz(room), slot);
-    segment.buckets[0].count++;
+    set_slot(hashtable_bucket(segment, at), (unsigned)__builtin_ctz(room), slot);
+    segment.pages->count++;
 }
 
 /* The same in a segment that is being built, where used[b] slots of bucket b are
@@ -164,11 +177,11 @@ static inline void segment_fill(struct hashtable_segment segment, uint8_t *used,
 {
     unsigned at = hashtable_home(slot >> 48, segment.n);
     while (UNLIKELY(used[at] == HASHTABLE_SLOTS)) {
-        add_overflow(&segment.buckets[at], 1);
+        add_overflow(hashtable_bucket(segment, at), 1);
         at = next_bucket(at, segment.n);
     }
-    set_slot(&segment.buckets[at], used[at]++, slot);
-    segment.buckets[0].count++;
+    set_slot(hashtable_bucket(segment, at), used[at]++, slot);
+    segment.pages->count++;
 }
 
 /* Where the element stands; it is there. */
@@ -180,7 +193,7 @@ static struct place segment_find(struct hashtable_segment segment, uint64_t tag,
     for (unsigned met = 0;; met++) {
         ASSERT(met < segment.n);
         for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
-            if (hashtable_slot(&segment.buckets[at], i) == slot) {
+            if (hashtable_slot(hashtable_bucket(segment, at), i) == slot) {
                 return (struct place){.bucket = at, .slot = i};
             }
         }
@@ -196,7 +209,7 @@ static struct place nearest_displaced(struct hashtable_segment segment, unsigned
         ASSERT(passed < segment.n);
         at = next_bucket(at, segment.n);
         for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
-            uint64_t slot = hashtable_slot(&segment.buckets[at], i);
+            uint64_t slot = hashtable_slot(hashtable_bucket(segment, at), i);
             unsigned home = hashtable_home(slot >> 48, segment.n);
             if (slot != 0 && distance(home, at, segment.n) >= passed) {
                 return (struct place){.bucket = at, .slot = i};
@@ -209,7 +222,7 @@ static struct place nearest_displaced(struct hashtable_segment segment, unsigned
 static void uncount_overflow(struct hashtable_segment segment, unsigned from, unsigned to)
 {
     for (unsigned at = from; at != to; at = next_bucket(at, segment.n)) {
-        add_overflow(&segment.buckets[at], -1);
+        add_overflow(hashtable_bucket(segment, at), -1);
     }
 }
 
@@ -217,18 +230,104 @@ static void uncount_overflow(struct hashtable_segment segment, unsigned from, un
  * stay short. */
 static void segment_vacate(struct hashtable_segment segment, struct place hole)
 {
-    struct hashtable_bucket *buckets = segment.buckets;
-    uint64_t tag = hashtable_slot(&buckets[hole.bucket], hole.slot) >> 48;
+    uint64_t tag = hashtable_slot(hashtable_bucket(segment, hole.bucket), hole.slot) >> 48;
     uncount_overflow(segment, hashtable_home(tag, segment.n), hole.bucket);
-    while (hashtable_overflow(&buckets[hole.bucket]) > 0) {
+    while (hashtable_overflow(hashtable_bucket(segment, hole.bucket)) > 0) {
         struct place from = nearest_displaced(segment, hole.bucket);
-        set_slot(&buckets[hole.bucket], hole.slot,
-                 hashtable_slot(&buckets[from.bucket], from.slot));
+        set_slot(hashtable_bucket(segment, hole.bucket), hole.slot,
+                 hashtable_slot(hashtable_bucket(segment, from.bucket), from.slot));
         uncount_overflow(segment, hole.bucket, from.bucket);
         hole = from;
     }
-    set_slot(&buckets[hole.bucket], hole.slot, 0);
-    buckets[0].count--;
+    set_slot(hashtable_bucket(segment, hole.bucket), hole.slot, 0);
+    segment.pages->count--;
+}
+
+/* ---- pages on their way ---- */
+
+/* Pages between the segments they were in and those they will be in. */
+struct page_list {
+    unsigned given; // The first ones, which have a segment again.
+    unsigned count;
+    struct hashtable_bucket *pages[2 * PAGES_MAX];
+};
+
+static void list_add(struct page_list *list, struct hashtable_segment segment)
+{
+    for (unsigned b = 0; b < segment.n; b += HASHTABLE_PAGE_BUCKETS) {
+        list->pages[list->count++] = hashtable_bucket(segment, b);
+    }
+}
+
+/* Free the pages from `first` on, which nobody has seen yet. */
+static void list_truncate(struct page_list *list, struct pool *pool, unsigned first)
+{
+    while (list->count > first) {
+        pool_free(pool, MEMORY_TABLE, list->pages[--list->count], PAGE_SIZE);
+    }
+}
+
+/* New pages until there are enough for n buckets. 0, or -ENOMEM with nothing changed. */
+static int list_extend(struct page_list *list, struct pool *pool, unsigned n)
+{
+    unsigned first = list->count;
+    while (list->count * HASHTABLE_PAGE_BUCKETS < n) {
+        struct hashtable_bucket *page = pool_alloc(pool, MEMORY_TABLE, PAGE_SIZE);
+        if (page == NULL) {
+            list_truncate(list, pool, first);
+            return -ENOMEM;
+        }
+        memset(page, 0, PAGE_SIZE);
+        list->pages[list->count++] = page;
+    }
+    return 0;
+}
+
+/* Give a segment its pages. */
+static void list_give(struct page_list *list, struct hashtable_segment segment)
+{
+    for (unsigned i = 0; i < segment.n / HASHTABLE_PAGE_BUCKETS; i++) {
+        // Release: pairs with the acquire in hashtable_bucket.
+        atomic_store_explicit(&segment.pages->page[i], list->pages[list->given++],
+                              memory_order_release);
+    }
+}
+
+static void list_retire_rest(struct page_list *list, struct pool *pool)
+{
+    while (list->count > list->given) {
+        pool_retire(pool, MEMORY_TABLE, list->pages[--list->count], PAGE_SIZE);
+    }
+}
+
+/* Empty a segment into `slots`. Returns how many there were. */
+static unsigned segment_take(struct hashtable_segment segment, uint64_t *slots)
+{
+    unsigned taken = 0;
+    for (unsigned b = 0; b < segment.n; b++) {
+        struct hashtable_bucket *bucket = hashtable_bucket(segment, b);
+        for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
+            uint64_t slot = hashtable_slot(bucket, i);
+            slots[taken] = slot;
+            taken += slot != 0;
+            set_slot(bucket, i, 0);
+        }
+        atomic_store_explicit(&bucket->overflow, 0, memory_order_relaxed);
+    }
+    if (segment.n > 0) {
+        segment.pages->count = 0;
+    }
+    return taken;
+}
+
+/* Fill an empty segment. */
+static void segment_fill_all(struct hashtable_segment segment, const uint64_t *slots,
+                             unsigned count)
+{
+    uint8_t used[HASHTABLE_BUCKETS_MAX] = {0};
+    for (unsigned i = 0; i < count; i++) {
+        segment_fill(segment, used, slots[i]);
+    }
 }
 
 /* ---- growing ---- */
@@ -237,17 +336,31 @@ static void segment_vacate(struct hashtable_segment segment, struct place hole)
 static int segment_resize(struct hashtable *table, struct pool *pool, uint64_t hash, unsigned n)
 {
     struct hashtable_segment old = hashtable_segment(table, hash);
-    struct hashtable_segment resized;
-    if (pool_retire_reserve(pool, 1) < 0 || segment_create(pool, n, old.depth, &resized) < 0) {
+    struct hashtable_segment new = {.pages = old.pages, .n = n, .depth = old.depth};
+    bool moves = pages_size(n) != pages_size(old.n);
+    unsigned surplus = n < old.n ? (old.n - n) / HASHTABLE_PAGE_BUCKETS : 0;
+    struct page_list list;
+    list.given = list.count = 0;
+    list_add(&list, old);
+    if (pool_retire_reserve(pool, surplus + moves) < 0 ||
+        (moves && segment_create(pool, n, old.depth, &new) < 0)) {
         return -ENOMEM;
     }
-    uint8_t used[HASHTABLE_BUCKETS_MAX] = {0};
-    uint64_t slot;
-    for (struct place place = {0}; next_slot(old, &place, &slot);) {
-        segment_fill(resized, used, slot);
+    if (list_extend(&list, pool, n) < 0) {
+        if (moves) {
+            array_free(pool, new);
+        }
+        return -ENOMEM;
     }
-    publish(table, hash, resized);
-    segment_retire(pool, old);
+    uint64_t slots[SLOTS_MAX + 1]; // One more: segment_take writes ahead.
+    unsigned count = segment_take(old, slots);
+    list_give(&list, new);
+    segment_fill_all(new, slots, count);
+    publish(table, hash, new);
+    list_retire_rest(&list, pool);
+    if (moves) {
+        array_retire(pool, old);
+    }
     return 0;
 }
 
@@ -288,31 +401,51 @@ static unsigned count_upper(struct hashtable_segment segment, bool *can_part_out
     return upper;
 }
 
-/* Move a segment's elements to its two halves. Reads each element's hash, since the
- * tags move on by one bit; the elements are cold. */
-static void segment_part(struct hashtable_segment old, const struct hashtable_segment halves[2],
-                         const struct hashtable_type *type)
+/* Fill two halves with what was taken out of a segment of that depth. Reads each
+ * element's hash, since the tags move on by one bit; the elements are cold. */
+static void segment_part(const struct hashtable_segment halves[2], const uint64_t *slots,
+                         unsigned count, const struct hashtable_type *type)
 {
-    enum { BUCKETS_AHEAD = 2 };
+    enum { AHEAD = 14 };
     uint8_t used[2][HASHTABLE_BUCKETS_MAX] = {0};
-    for (unsigned b = 0; b < BUCKETS_AHEAD && b < old.n; b++) {
-        bucket_prefetch_elements(&old.buckets[b]);
-    }
-    for (unsigned b = 0; b < old.n; b++) {
-        if (b + BUCKETS_AHEAD < old.n) {
-            bucket_prefetch_elements(&old.buckets[b + BUCKETS_AHEAD]);
+    for (unsigned i = 0; i < count + AHEAD; i++) {
+        if (i < count) {
+            slot_prefetch_element(slots[i]);
         }
-        for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
-            uint64_t slot = hashtable_slot(&old.buckets[b], i);
-            if (slot != 0) {
-                const void *element = hashtable_pointer(slot);
-                size_t upper = slot >> 63;
-                uint64_t hash = type->hash(element, type->context);
-                slot = make_slot(hashtable_tag(hash, old.depth + 1), element);
-                segment_fill(halves[upper], used[upper], slot);
-            }
+        if (i >= AHEAD) {
+            const void *element = hashtable_pointer(slots[i - AHEAD]);
+            size_t upper = slots[i - AHEAD] >> 63;
+            uint64_t hash = type->hash(element, type->context);
+            uint64_t slot = make_slot(hashtable_tag(hash, halves[0].depth), element);
+            segment_fill(halves[upper], used[upper], slot);
         }
     }
+}
+
+/* What a split needs: two arrays, pages for both, a directory deep enough. 0, or
+ * -ENOMEM with nothing changed. */
+static int segment_split_prepare(struct hashtable *table, struct pool *pool,
+                                 struct hashtable_segment halves[2], struct page_list *list)
+{
+    unsigned before = list->count;
+    unsigned depth;
+    (void)directory_of(table, &depth);
+    if (pool_retire_reserve(pool, 2) < 0 ||
+        segment_create(pool, halves[0].n, halves[0].depth, &halves[0]) < 0) {
+        return -ENOMEM;
+    }
+    if (segment_create(pool, halves[1].n, halves[1].depth, &halves[1]) < 0) {
+        array_free(pool, halves[0]);
+        return -ENOMEM;
+    }
+    if (list_extend(list, pool, halves[0].n + halves[1].n) < 0 ||
+        (depth < halves[0].depth && directory_double(table, pool) < 0)) {
+        list_truncate(list, pool, before);
+        array_free(pool, halves[0]);
+        array_free(pool, halves[1]);
+        return -ENOMEM;
+    }
+    return 0;
 }
 
 /* Part a full-grown segment in two by the next bit of the hash. 0, or -ENOMEM with
@@ -323,52 +456,49 @@ static int segment_split(struct hashtable *table, struct pool *pool,
     struct hashtable_segment old = hashtable_segment(table, hash);
     bool can_part;
     unsigned upper = count_upper(old, &can_part);
-    if (!can_part || old.depth == DEPTH_MAX || pool_retire_reserve(pool, 2) < 0) {
+    if (!can_part || old.depth == DEPTH_MAX) {
         return -ENOMEM;
     }
-    struct hashtable_segment halves[2];
-    if (segment_create(pool, buckets_for(segment_count(old) - upper), old.depth + 1, &halves[0]) <
-        0) {
+    struct hashtable_segment halves[2] = {
+        {.n = buckets_for(segment_count(old) - upper), .depth = old.depth + 1},
+        {.n = buckets_for(upper), .depth = old.depth + 1},
+    };
+    ASSERT(halves[0].n + halves[1].n >= old.n); // No page is left over.
+    struct page_list list;
+    list.given = list.count = 0;
+    list_add(&list, old);
+    if (segment_split_prepare(table, pool, halves, &list) < 0) {
         return -ENOMEM;
     }
-    if (segment_create(pool, buckets_for(upper), old.depth + 1, &halves[1]) < 0) {
-        segment_free(pool, halves[0]);
-        return -ENOMEM;
-    }
-    unsigned depth;
-    struct hashtable_directory *directory = directory_of(table, &depth);
-    if (depth == old.depth) {
-        if (directory_double(table, pool) < 0) {
-            segment_free(pool, halves[0]);
-            segment_free(pool, halves[1]);
-            return -ENOMEM;
-        }
-        directory = directory_of(table, &depth);
-    }
-    segment_part(old, halves, type);
+    uint64_t slots[SLOTS_MAX + 1]; // One more: segment_take writes ahead.
+    unsigned count = segment_take(old, slots);
+    list_give(&list, halves[0]);
+    list_give(&list, halves[1]);
+    segment_part(halves, slots, count, type);
     uint64_t bit = UINT64_C(1) << (63 - old.depth);
     publish(table, hash & ~bit, halves[0]);
     publish(table, hash | bit, halves[1]);
+    unsigned depth;
+    struct hashtable_directory *directory = directory_of(table, &depth);
     if (depth == old.depth + 1) {
         directory->deepest += 2;
     }
-    segment_retire(pool, old);
+    array_retire(pool, old);
     return 0;
 }
 
 /* ---- shrinking ---- */
 
-/* Move both halves to a segment one bit shallower: tags get back the bit they stood under. */
-static void segment_join(struct hashtable_segment joined, const struct hashtable_segment halves[2])
+/* Take all out of two halves; tags get back the bit they stood under. Returns how many. */
+static unsigned halves_take(const struct hashtable_segment halves[2], uint64_t *slots)
 {
-    uint8_t used[HASHTABLE_BUCKETS_MAX] = {0};
-    for (uint64_t bit = 0; bit < 2; bit++) {
-        uint64_t slot;
-        for (struct place place = {0}; next_slot(halves[bit], &place, &slot);) {
-            uint64_t tag = bit << 15 | slot >> 49;
-            segment_fill(joined, used, make_slot(tag, hashtable_pointer(slot)));
-        }
+    unsigned lower = segment_take(halves[0], slots);
+    unsigned count = lower + segment_take(halves[1], slots + lower);
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t bit = i >= lower;
+        slots[i] = make_slot(bit << 15 | slots[i] >> 49, hashtable_pointer(slots[i]));
     }
+    return count;
 }
 
 /* Join the segment with the other half of what was once split, if the two are small
@@ -389,20 +519,32 @@ static bool segment_merge(struct hashtable *table, struct pool *pool, uint64_t h
         count > segment_limit(HASHTABLE_BUCKETS_MAX) * 5 / 8) {
         return false;
     }
+    // The pages there are always suffice, at worst without room to grow.
+    unsigned n_both = halves[0].n + halves[1].n;
+    unsigned n = buckets_for(count + count / 4);
+    n = n < n_both ? n : n_both;
     struct hashtable_segment joined;
-    if (pool_retire_reserve(pool, 2) < 0 ||
-        segment_create(pool, buckets_for(count + count / 4), depth - 1, &joined) < 0) {
+    if (pool_retire_reserve(pool, 2 + (n_both - n) / HASHTABLE_PAGE_BUCKETS) < 0 ||
+        segment_create(pool, n, depth - 1, &joined) < 0) {
         return false;
     }
-    segment_join(joined, halves);
+    struct page_list list;
+    list.given = list.count = 0;
+    list_add(&list, halves[0]);
+    list_add(&list, halves[1]);
+    uint64_t slots[SLOTS_MAX + 1]; // One more: segment_take writes ahead.
+    count = halves_take(halves, slots);
+    list_give(&list, joined);
+    segment_fill_all(joined, slots, (unsigned)count);
     publish(table, hash, joined);
     unsigned directory_depth;
     struct hashtable_directory *directory = directory_of(table, &directory_depth);
     if (depth == directory_depth) {
         directory->deepest -= 2;
     }
-    segment_retire(pool, halves[0]);
-    segment_retire(pool, halves[1]);
+    list_retire_rest(&list, pool);
+    array_retire(pool, halves[0]);
+    array_retire(pool, halves[1]);
     return true;
 }
 
@@ -477,10 +619,10 @@ static void segment_visit(struct hashtable_segment segment, hashtable_visit visi
 {
     for (unsigned b = 0; b < segment.n; b++) {
         if (b + 1 < segment.n) {
-            bucket_prefetch_elements(&segment.buckets[b + 1]);
+            bucket_prefetch_elements(hashtable_bucket(segment, b + 1));
         }
         for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
-            uint64_t slot = hashtable_slot(&segment.buckets[b], i);
+            uint64_t slot = hashtable_slot(hashtable_bucket(segment, b), i);
             if (slot != 0) {
                 visit(hashtable_pointer(slot), context);
             }
@@ -498,20 +640,33 @@ void hashtable_drain(struct hashtable *table, struct pool *pool, hashtable_visit
     hashtable_deinit(table, pool);
 }
 
-int hashtable_insert(struct hashtable *table, struct pool *pool, const struct hashtable_type *type,
-                     uint64_t hash, void *element)
+/* Make room for one more element. 0, or -ENOMEM with nothing changed and no room. */
+__attribute__((noinline)) static int make_room(struct hashtable *table, struct pool *pool,
+                                               const struct hashtable_type *type, uint64_t hash)
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
     // Ends: each round makes the segment larger or deeper, and both have a limit.
-    while (UNLIKELY(segment_count(segment) >= segment_limit(segment.n))) {
+    while (segment_count(segment) >= segment_limit(segment.n)) {
         int error = segment.n < HASHTABLE_BUCKETS_MAX
                         ? segment_resize(table, pool, hash, buckets_grown(segment.n))
                         : segment_split(table, pool, type, hash);
         if (error < 0) {
-            if (segment_count(segment) == segment.n * HASHTABLE_SLOTS) {
-                return error;
-            }
-            break; // Fuller than it should be, but there is room.
+            // Fuller than it should be, but perhaps there is room.
+            return segment_count(segment) == segment.n * HASHTABLE_SLOTS ? error : 0;
+        }
+        segment = hashtable_segment(table, hash);
+    }
+    return 0;
+}
+
+int hashtable_insert(struct hashtable *table, struct pool *pool, const struct hashtable_type *type,
+                     uint64_t hash, void *element)
+{
+    struct hashtable_segment segment = hashtable_segment(table, hash);
+    if (UNLIKELY(segment_count(segment) >= segment_limit(segment.n))) {
+        int error = make_room(table, pool, type, hash);
+        if (error < 0) {
+            return error;
         }
         segment = hashtable_segment(table, hash);
     }
@@ -525,7 +680,7 @@ void hashtable_replace(struct hashtable *table, uint64_t hash, const void *old_e
     struct hashtable_segment segment = hashtable_segment(table, hash);
     uint64_t tag = hashtable_tag(hash, segment.depth);
     struct place place = segment_find(segment, tag, old_element);
-    set_slot(&segment.buckets[place.bucket], place.slot, make_slot(tag, new_element));
+    set_slot(hashtable_bucket(segment, place.bucket), place.slot, make_slot(tag, new_element));
 }
 
 void hashtable_remove(struct hashtable *table, struct pool *pool, uint64_t hash,

@@ -1,12 +1,15 @@
 /* hashtable.h - a table of pointers, one cache line per bucket.
  *
- *   root ──> segment: n buckets in a row              (one segment: up to 256 buckets)
+ *   root ──> segment                                  (one segment: up to 254 buckets)
  *   root ──> directory ──> segments by hash prefix    (more: each splits on its own)
+ *
+ *   segment: its word (below) and an array of pages
+ *     count     elements in the segment
+ *     page[]  ──> two buckets, 128 bytes; bucket i is bucket i % 2 of page i / 2
  *
  *   bucket, 64 bytes:
  *     slots[7]  tag (16 bits) | pointer (48 bits); 0 when free
  *     overflow  how many elements whose home this is, or lies before, went past it
- *     count     elements in the segment; kept in its first bucket
  *
  *   hash, 64 bits, from the top:
  *     prefix: which segment (as many bits as the segment's depth)
@@ -14,17 +17,24 @@
  *
  * An element stands in its home bucket or, when that is full, in one of the next
  * (the first follows the last). Buckets are thus in hash order whatever n is, and
- * a segment grows by an eighth, moving slots by their tags alone, without
- * touching an element. A full-grown segment splits in two; only that reads the
- * elements' hashes again. No operation does more than that, so none ever pays
- * for the whole table, and memory never doubles.
+ * a segment grows by a page, later by an eighth, moving slots by their tags alone,
+ * without touching an element. A full-grown segment splits in two; only that reads
+ * the elements' hashes again. No operation does more than that, so none ever pays
+ * for the whole table.
  *
- * Replaced segments and directories are retired (pool_retire), because the
- * prefetch functions read them without the owner's lock.
+ * All pages have one size and stay where they are while the segment grows, splits,
+ * shrinks and merges around them: memory never doubles, and however many tables
+ * come and go, no free block is of the wrong size for the next. The arrays have
+ * 2, 8, 16, ... 128 words; most segments of a keyspace keep the one of a cache line.
+ *
+ * Pages, arrays and directories that are no longer needed are retired
+ * (pool_retire), because the prefetch functions read them without the owner's lock.
+ * These may meet a page whose slots are being put in a new order: all they make of
+ * it are prefetches.
  *
  * Invariants: slots of free buckets are 0; a lookup that starts at the home
  *             bucket and stops after a bucket with overflow 0 meets every element.
- * Ownership:  the table owns segments and directories; elements are the caller's.
+ * Ownership:  the table owns pages, arrays and directories; elements are the caller's.
  * Threads:    the caller's lock guards all but hashtable_prefetch_*, which any
  *             thread that is online in the pool's depot may call at any time.
  */
@@ -71,6 +81,10 @@ typedef void (*hashtable_visit)(void *element, void *context);
 void hashtable_drain(struct hashtable *table, struct pool *pool, hashtable_visit visit,
                      void *context);
 
+/* Bring what leads to the hash's bucket into the cache. Needs no lock; for callers with
+ * more than a handful of lookups in flight, some 50 ns before hashtable_prefetch_bucket. */
+static inline void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash);
+
 /* Bring the hash's bucket into the cache, for writing. Needs no lock. */
 static inline void hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash);
 
@@ -97,7 +111,7 @@ void hashtable_remove(struct hashtable *table, struct pool *pool, uint64_t hash,
 /* Elements in the table. O(segments). */
 size_t hashtable_count(const struct hashtable *table);
 
-/* Bytes of segments and directories. O(segments). */
+/* Bytes of pages, arrays and directories. O(segments). */
 size_t hashtable_memory(const struct hashtable *table);
 
 /* Visit, in hash order, the elements whose hash is at or after `cursor`, bucket
@@ -114,21 +128,22 @@ void *hashtable_random(const struct hashtable *table, struct random *random);
 /* Check every invariant, with ASSERT. For tests. */
 void hashtable_validate(const struct hashtable *table, const struct hashtable_type *type);
 
-/* ---- inside: what the three inline functions above need ----
+/* ---- inside: what the four inline functions above need ----
  *
  * The root and each place of a directory hold a word, loaded whole, so that a
  * reader without the lock gets a pointer and a count that belong together:
  *
  *   bit 63   1: a directory of 2^depth words     0: a segment
  *   62-57    depth: how many bits of the hash came before
- *   56-48    n, buckets in the segment; 0 when there is none (pointer 0)
- *   47-0     pointer
+ *   56-48    n, buckets in the segment, even; 0 when there is none (pointer 0)
+ *   47-0     pointer: the directory, or the segment's array of pages
  *
  * A segment with n = 10, depth 2 at 0x7f0011223340: 0x040a7f0011223340. */
 
 enum {
     HASHTABLE_SLOTS = 7,         // in a bucket
-    HASHTABLE_BUCKETS_MAX = 256, // in a segment
+    HASHTABLE_PAGE_BUCKETS = 2,  // in a page
+    HASHTABLE_BUCKETS_MAX = 254, // in a segment: 127 pages, whose array takes 1 KiB
 };
 
 #define HASHTABLE_POINTER_MASK ((UINT64_C(1) << 48) - 1)
@@ -136,10 +151,14 @@ enum {
 struct hashtable_bucket {
     alignas(64) _Atomic uint64_t slots[HASHTABLE_SLOTS];
     _Atomic uint16_t overflow;
-    uint16_t count;
 };
 
 static_assert(sizeof(struct hashtable_bucket) == 64, "a bucket is one cache line");
+
+struct hashtable_pages {
+    uint64_t count; // Elements in the segment. Only for the holder of the lock.
+    struct hashtable_bucket *_Atomic page[];
+};
 
 struct hashtable_directory {
     uint64_t deepest; // Segments as deep as the directory; without any, it is halved.
@@ -148,7 +167,7 @@ struct hashtable_directory {
 
 /* A word that stands for a segment, taken apart. */
 struct hashtable_segment {
-    struct hashtable_bucket *buckets; // NULL when n is 0.
+    struct hashtable_pages *pages; // NULL when n is 0.
     unsigned n;
     unsigned depth;
 };
@@ -180,7 +199,7 @@ static inline struct hashtable_segment hashtable_segment(const struct hashtable 
                                     memory_order_acquire);
     }
     return (struct hashtable_segment){
-        .buckets = hashtable_pointer(word),
+        .pages = hashtable_pointer(word),
         .n = (unsigned)(word >> 48) & 511,
         .depth = hashtable_depth(word),
     };
@@ -194,6 +213,16 @@ static inline uint64_t hashtable_tag(uint64_t hash, unsigned depth)
 static inline unsigned hashtable_home(uint64_t tag, unsigned n)
 {
     return (unsigned)(tag * n >> 16);
+}
+
+static inline struct hashtable_bucket *hashtable_bucket(struct hashtable_segment segment,
+                                                        unsigned i)
+{
+    // Acquire: a reader without the lock may find a page newer than its word; pairs with
+    // the release that put it there.
+    return atomic_load_explicit(&segment.pages->page[i / HASHTABLE_PAGE_BUCKETS],
+                                memory_order_acquire) +
+           i % HASHTABLE_PAGE_BUCKETS;
 }
 
 /* Relaxed: what a reader without the lock sees is a hint, no more. */
@@ -243,12 +272,22 @@ static inline unsigned hashtable_hits(const struct hashtable_bucket *bucket, uin
 }
 #endif
 
+static inline void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash)
+{
+    struct hashtable_segment segment = hashtable_segment(table, hash);
+    uint64_t tag = hashtable_tag(hash, segment.depth);
+    if (LIKELY(segment.n > 0)) {
+        unsigned home = hashtable_home(tag, segment.n);
+        __builtin_prefetch(&segment.pages->page[home / HASHTABLE_PAGE_BUCKETS]);
+    }
+}
+
 static inline void hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash)
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
     uint64_t tag = hashtable_tag(hash, segment.depth);
     if (LIKELY(segment.n > 0)) {
-        __builtin_prefetch(&segment.buckets[hashtable_home(tag, segment.n)], 1);
+        __builtin_prefetch(hashtable_bucket(segment, hashtable_home(tag, segment.n)), 1);
     }
 }
 
@@ -260,10 +299,10 @@ static inline void hashtable_prefetch_elements(const struct hashtable *table, ui
     }
     uint64_t tag = hashtable_tag(hash, segment.depth);
     unsigned home = hashtable_home(tag, segment.n);
-    const struct hashtable_bucket *bucket = &segment.buckets[home];
+    const struct hashtable_bucket *bucket = hashtable_bucket(segment, home);
     unsigned hits = hashtable_hits(bucket, tag);
     if (UNLIKELY(hits == 0) && hashtable_overflow(bucket) > 0) {
-        __builtin_prefetch(home + 1 == segment.n ? segment.buckets : bucket + 1, 1);
+        __builtin_prefetch(hashtable_bucket(segment, home + 1 == segment.n ? 0 : home + 1), 1);
     }
     for (; hits != 0; hits &= hits - 1) {
         const char *element =
@@ -280,7 +319,7 @@ static inline void *hashtable_find(const struct hashtable *table, uint64_t hash,
     uint64_t tag = hashtable_tag(hash, segment.depth);
     unsigned at = hashtable_home(tag, segment.n);
     for (unsigned met = 0; met < segment.n; met++) {
-        const struct hashtable_bucket *bucket = &segment.buckets[at];
+        const struct hashtable_bucket *bucket = hashtable_bucket(segment, at);
         for (unsigned hits = hashtable_hits(bucket, tag); hits != 0; hits &= hits - 1) {
             void *element =
                 hashtable_pointer(hashtable_slot(bucket, (unsigned)__builtin_ctz(hits)));

@@ -50,7 +50,21 @@ static inline size_t directory_size(unsigned depth)
 
 static inline unsigned segment_count(struct hashtable_segment segment)
 {
-    return segment.n == 0 ? 0 : segment.buckets[0].count;
+    return segment.n == 0 ? 0 : (unsigned)segment.pages->count;
+}
+
+/* Bytes of the array of pages of a segment of n buckets. Few different sizes, so that it
+ * is seldom replaced, and none that lies across cache lines for nothing. */
+static inline size_t pages_size(unsigned n)
+{
+    enum { WORDS_MIN = 8 };
+    unsigned words = 1 + n / HASHTABLE_PAGE_BUCKETS;
+    if (words > WORDS_MIN) {
+        words = 1U << (32 - __builtin_clz(words - 1));
+    } else if (words > 2) {
+        words = WORDS_MIN;
+    }
+    return n == 0 ? 0 : words * sizeof(uint64_t);
 }
 
 static inline unsigned next_bucket(unsigned bucket, unsigned n)
@@ -64,7 +78,7 @@ static inline bool next_slot(struct hashtable_segment segment, struct place *pla
 {
     for (; place->bucket < segment.n; place->bucket++, place->slot = 0) {
         while (place->slot < HASHTABLE_SLOTS) {
-            uint64_t slot = hashtable_slot(&segment.buckets[place->bucket], place->slot++);
+            uint64_t slot = hashtable_slot(hashtable_bucket(segment, place->bucket), place->slot++);
             if (slot != 0) {
                 *slot_out = slot;
                 return true;
@@ -74,13 +88,19 @@ static inline bool next_slot(struct hashtable_segment segment, struct place *pla
     return false;
 }
 
+static inline void slot_prefetch_element(uint64_t slot)
+{
+    const char *element = hashtable_pointer(slot);
+    __builtin_prefetch(element);
+    __builtin_prefetch(element + 64);
+}
+
 static inline void bucket_prefetch_elements(const struct hashtable_bucket *bucket)
 {
     for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
-        const char *element = hashtable_pointer(hashtable_slot(bucket, i));
-        if (element != NULL) {
-            __builtin_prefetch(element);
-            __builtin_prefetch(element + 64);
+        uint64_t slot = hashtable_slot(bucket, i);
+        if (slot != 0) {
+            slot_prefetch_element(slot);
         }
     }
 }

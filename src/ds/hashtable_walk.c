@@ -16,7 +16,8 @@ size_t hashtable_memory(const struct hashtable *table)
     size_t bytes = 0;
     uint64_t position = 0;
     do {
-        bytes += segment_at(table, &position).n * sizeof(struct hashtable_bucket);
+        unsigned n = segment_at(table, &position).n;
+        bytes += n * sizeof(struct hashtable_bucket) + pages_size(n);
     } while (position != 0);
     unsigned depth;
     return directory_of(table, &depth) == NULL ? bytes : bytes + directory_size(depth);
@@ -47,9 +48,9 @@ static size_t scan_home(const struct scan *scan, struct hashtable_segment segmen
     size_t visited = 0;
     unsigned at = home;
     for (unsigned met = 0; met < segment.n; met++) {
-        const struct hashtable_bucket *bucket = &segment.buckets[at];
+        const struct hashtable_bucket *bucket = hashtable_bucket(segment, at);
         at = next_bucket(at, segment.n);
-        bucket_prefetch_elements(&segment.buckets[at]);
+        bucket_prefetch_elements(hashtable_bucket(segment, at));
         for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
             uint64_t slot = hashtable_slot(bucket, i);
             void *element = hashtable_pointer(slot);
@@ -114,7 +115,7 @@ void *hashtable_random(const struct hashtable *table, struct random *random)
         }
         unsigned bucket = hashtable_home(hashtable_tag(hash, segment.depth), segment.n);
         unsigned slot = (unsigned)random_below(random, HASHTABLE_SLOTS);
-        void *element = hashtable_pointer(hashtable_slot(&segment.buckets[bucket], slot));
+        void *element = hashtable_pointer(hashtable_slot(hashtable_bucket(segment, bucket), slot));
         if (element != NULL) {
             return element;
         }
@@ -129,12 +130,12 @@ void *hashtable_random(const struct hashtable *table, struct random *random)
 static void validate_element(struct hashtable_segment segment, struct place place,
                              uint64_t position, uint64_t hash, uint16_t *overflow)
 {
-    uint64_t slot = hashtable_slot(&segment.buckets[place.bucket], place.slot);
+    uint64_t slot = hashtable_slot(hashtable_bucket(segment, place.bucket), place.slot);
     ASSERT(slot >> 48 == hashtable_tag(hash, segment.depth));
     ASSERT(segment.depth == 0 || (hash ^ position) >> (64 - segment.depth) == 0);
     unsigned at = hashtable_home(slot >> 48, segment.n);
     for (; at != place.bucket; at = next_bucket(at, segment.n)) {
-        ASSERT(hashtable_overflow(&segment.buckets[at]) > 0); // A lookup goes on here.
+        ASSERT(hashtable_overflow(hashtable_bucket(segment, at)) > 0); // A lookup goes on here.
         overflow[at]++;
     }
 }
@@ -143,14 +144,16 @@ static void validate_segment(struct hashtable_segment segment, uint64_t position
                              const struct hashtable_type *type)
 {
     ASSERT(segment.n <= HASHTABLE_BUCKETS_MAX && segment.depth <= DEPTH_MAX);
-    ASSERT((segment.n == 0) == (segment.buckets == NULL));
-    ASSERT((uintptr_t)segment.buckets % sizeof *segment.buckets == 0);
+    ASSERT(segment.n % HASHTABLE_PAGE_BUCKETS == 0);
+    ASSERT((segment.n == 0) == (segment.pages == NULL));
     uint16_t overflow[HASHTABLE_BUCKETS_MAX] = {0};
     unsigned count = 0;
     for (unsigned b = 0; b < segment.n; b++) {
+        ASSERT((uintptr_t)hashtable_bucket(segment, b) % sizeof(struct hashtable_bucket) == 0);
         for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
-            const void *element = hashtable_pointer(hashtable_slot(&segment.buckets[b], i));
-            ASSERT(element != NULL || hashtable_slot(&segment.buckets[b], i) == 0);
+            const void *element =
+                hashtable_pointer(hashtable_slot(hashtable_bucket(segment, b), i));
+            ASSERT(element != NULL || hashtable_slot(hashtable_bucket(segment, b), i) == 0);
             if (element != NULL) {
                 count++;
                 validate_element(segment, (struct place){b, i}, position,
@@ -160,7 +163,7 @@ static void validate_segment(struct hashtable_segment segment, uint64_t position
     }
     ASSERT(count == segment_count(segment));
     for (unsigned b = 0; b < segment.n; b++) {
-        ASSERT(overflow[b] == hashtable_overflow(&segment.buckets[b]));
+        ASSERT(overflow[b] == hashtable_overflow(hashtable_bucket(segment, b)));
     }
 }
 

@@ -17,7 +17,7 @@ static void check_entry(void *element, void *context)
     tally->keys++;
     if (entry_has_deadline(entry)) {
         struct heap *heap = &tally->generation->deadlines[tally->shard].heap;
-        ASSERT(heap->nodes[entry_node(entry)->slot] == entry_node(entry));
+        ASSERT(heap_at(heap, entry_node(entry)->slot) == entry_node(entry));
         ASSERT(entry_deadline_ms(entry) != 0);
         tally->with_deadline++;
     }

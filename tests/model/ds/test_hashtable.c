@@ -165,6 +165,7 @@ static void do_scan(struct model *m)
 
 static void do_find(struct model *m, const struct element *element)
 {
+    hashtable_prefetch_pages(&m->table, element->hash);
     hashtable_prefetch_bucket(&m->table, element->hash);
     hashtable_prefetch_elements(&m->table, element->hash);
     void *found = hashtable_find(&m->table, element->hash, is_same, element);

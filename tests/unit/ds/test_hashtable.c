@@ -71,6 +71,7 @@ static void remove_range(struct fixture *f, size_t begin, size_t end)
 
 static void *find(const struct fixture *f, const struct element *element)
 {
+    hashtable_prefetch_pages(&f->table, element->hash);
     hashtable_prefetch_bucket(&f->table, element->hash);
     hashtable_prefetch_elements(&f->table, element->hash);
     return hashtable_find(&f->table, element->hash, is_same, element);
@@ -110,7 +111,7 @@ TEST(a_word_reads_as_the_header_says)
     struct hashtable_segment segment = hashtable_segment(&table, 0);
     ck_assert_uint_eq(segment.n, 10);
     ck_assert_uint_eq(segment.depth, 2);
-    ck_assert_uint_eq((uintptr_t)segment.buckets, UINT64_C(0x7f0011223340));
+    ck_assert_uint_eq((uintptr_t)segment.pages, UINT64_C(0x7f0011223340));
 }
 
 TEST(a_free_slot_never_hits)
@@ -233,7 +234,7 @@ static unsigned overflows(const struct hashtable *table)
     struct hashtable_segment segment = hashtable_segment(table, 0);
     unsigned passed = 0;
     for (unsigned b = 0; b < segment.n; b++) {
-        passed += hashtable_overflow(&segment.buckets[b]);
+        passed += hashtable_overflow(hashtable_bucket(segment, b));
     }
     return passed;
 }

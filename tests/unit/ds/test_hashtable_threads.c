@@ -29,7 +29,7 @@ static bool is_same(const void *element, const void *sought)
 
 static const struct hashtable_type type = {.hash = element_hash};
 
-/* The two steps of a batch without the lock, then the lookups with it. */
+/* The three steps of a batch without the lock, then the lookups with it. */
 static void *read_in_batches(void *context)
 {
     struct shared *shared = context;
@@ -40,6 +40,9 @@ static void *read_in_batches(void *context)
         uint64_t *elements[BATCH];
         for (size_t i = 0; i < BATCH; i++) {
             elements[i] = &shared->hashes[random_below(&random, SIZE)];
+            hashtable_prefetch_pages(&shared->table, *elements[i]);
+        }
+        for (size_t i = 0; i < BATCH; i++) {
             hashtable_prefetch_bucket(&shared->table, *elements[i]);
         }
         for (size_t i = 0; i < BATCH; i++) {
