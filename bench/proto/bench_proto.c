@@ -63,12 +63,13 @@ static void measure(struct bench *bench, const char *name, work_fn work)
 static void parse_stream(struct bench *bench)
 {
     struct bytes args[16];
+    struct parse_space space = {.args = args, .args_max = 16};
     struct parser parser = {0};
     struct parse_result result;
     size_t at = 0;
     while (at < bench->stream_size) {
         request_parse(bench->protocol, &parser,
-                      bytes_make(bench->stream + at, bench->stream_size - at), args, 16, &result);
+                      bytes_make(bench->stream + at, bench->stream_size - at), &space, &result);
         if (result.status != PARSE_DONE) {
             fprintf(stderr, "bench_proto: status %d at %zu\n", (int)result.status, at);
             abort();

@@ -14,18 +14,17 @@ void parse_error(struct parser *parser, enum parse_status status, size_t size,
     snprintf(result_out->error, sizeof(result_out->error), "%s", text);
 }
 
-// NOLINTNEXTLINE(readability-function-size): the array and its size are one thing.
 void request_parse(enum protocol protocol, struct parser *parser, struct bytes input,
-                   struct bytes *args, uint32_t args_max, struct parse_result *result_out)
+                   const struct parse_space *space, struct parse_result *result_out)
 {
     DEBUG_ASSERT(protocol != PROTOCOL_UNKNOWN);
     if (UNLIKELY(input.size == 0 || input.size < parser->needed)) {
         result_out->status = PARSE_MORE;
         result_out->size = 0;
     } else if (protocol == PROTOCOL_RESP2) {
-        resp_parse(parser, input, args, args_max, result_out);
+        resp_parse(parser, input, space, result_out);
     } else {
-        text_parse(parser, input, args, args_max, result_out);
+        text_parse(parser, input, space, result_out);
     }
 }
 

@@ -154,8 +154,8 @@ static inline bool read_arguments(struct parser *parser, struct bytes input,
 }
 
 /* Read a whole array from its first byte. */
-static void read_array(struct parser *parser, struct bytes input, struct bytes *args,
-                       uint32_t args_max, struct parse_result *result_out)
+static void read_array(struct parser *parser, struct bytes input, const struct parse_space *space,
+                       struct parse_result *result_out)
 {
     uint32_t count = 0;
     const char *first = read_length(input.data + 1, input.data + input.size, &count);
@@ -163,22 +163,28 @@ static void read_array(struct parser *parser, struct bytes input, struct bytes *
         stop_at_array(parser, input, result_out);
         return;
     }
-    struct reading reading = {.at = first, .left = count, .args = args, .args_max = args_max};
+    struct reading reading = {
+        .at = first,
+        .left = count,
+        .args = space->args,
+        .args_max = space->args_max,
+    };
     if (UNLIKELY(!read_arguments(parser, input, &reading, result_out))) {
         return;
     }
     result_out->argc = count;
-    if (UNLIKELY(count > args_max)) {
+    result_out->text_size = 0;
+    if (UNLIKELY(count > space->args_max)) {
         save_reading(parser, input, &reading);
-        result_out->status = PARSE_ARGS;
+        result_out->status = PARSE_SPACE;
         return;
     }
     parse_used(parser, PARSE_DONE, (size_t)(reading.at - input.data), result_out);
 }
 
 /* More has come for an array that was incomplete. */
-static void resume_array(struct parser *parser, struct bytes input, struct bytes *args,
-                         uint32_t args_max, struct parse_result *result_out)
+static void resume_array(struct parser *parser, struct bytes input, const struct parse_space *space,
+                         struct parse_result *result_out)
 {
     struct reading reading = {
         .at = input.data + parser->scanned,
@@ -188,17 +194,18 @@ static void resume_array(struct parser *parser, struct bytes input, struct bytes
     if (!read_arguments(parser, input, &reading, result_out)) {
         return;
     }
-    if (reading.seen > args_max) {
+    if (reading.seen > space->args_max) {
         save_reading(parser, input, &reading);
         result_out->argc = reading.seen;
-        result_out->status = PARSE_ARGS;
+        result_out->text_size = 0;
+        result_out->status = PARSE_SPACE;
         return;
     }
-    read_array(parser, input, args, args_max, result_out);
+    read_array(parser, input, space, result_out);
 }
 
-static void read_inline(struct parser *parser, struct bytes input, struct bytes *args,
-                        uint32_t args_max, struct parse_result *result_out)
+static void read_inline(struct parser *parser, struct bytes input, const struct parse_space *space,
+                        struct parse_result *result_out)
 {
     static const struct words_rules rules = {
         .style = WORDS_INLINE,
@@ -206,20 +213,20 @@ static void read_inline(struct parser *parser, struct bytes input, struct bytes 
         .unbalanced = "ERR Protocol error: unbalanced quotes in request",
         .too_long = "ERR Protocol error: too big inline request",
     };
-    struct words words = {.args = args, .args_max = args_max};
+    struct words words = {.args = space->args, .args_max = space->args_max};
     if (words_find(parser, input, &rules, &words, result_out)) {
-        words_finish(parser, &words, &rules, result_out);
+        words_finish(parser, &words, WORDS_INLINE, space, result_out);
     }
 }
 
-void resp_parse(struct parser *parser, struct bytes input, struct bytes *args, uint32_t args_max,
+void resp_parse(struct parser *parser, struct bytes input, const struct parse_space *space,
                 struct parse_result *result_out)
 {
     if (UNLIKELY(*input.data != '*')) {
-        read_inline(parser, input, args, args_max, result_out);
+        read_inline(parser, input, space, result_out);
     } else if (LIKELY(!parser->inside)) {
-        read_array(parser, input, args, args_max, result_out);
+        read_array(parser, input, space, result_out);
     } else {
-        resume_array(parser, input, args, args_max, result_out);
+        resume_array(parser, input, space, result_out);
     }
 }

@@ -80,7 +80,7 @@ static uint32_t arrange_set(struct bytes *args, uint32_t words, struct bytes pay
 }
 
 static void parse_set(struct parser *parser, struct bytes input, const struct words *words,
-                      struct parse_result *result_out)
+                      const struct parse_space *space, struct parse_result *result_out)
 {
     if (words->count < SET_WORDS_MIN) {
         parse_error(parser, PARSE_INVALID, words->size, result_out,
@@ -107,20 +107,21 @@ static void parse_set(struct parser *parser, struct bytes input, const struct wo
         return;
     }
     bool expires = !bytes_equal(word_meaning(set.args[SET_EXPIRY], scratch), BYTES("0"));
-    if (words->count + expires > words->args_max) {
-        result_out->argc = words->count + expires;
-        result_out->status = PARSE_ARGS;
+    result_out->argc = words->count + expires;
+    result_out->text_size = words->quoted_size;
+    if (UNLIKELY(result_out->argc > space->args_max || words->quoted_size > space->text_max)) {
+        result_out->status = PARSE_SPACE;
         return;
     }
-    if (UNLIKELY(words->quoted)) {
-        words_decode(words, WORDS_TEXT);
+    if (UNLIKELY(words->quoted_size > 0)) {
+        result_out->text_size = words_decode(words, WORDS_TEXT, space->text);
     }
     struct bytes payload = bytes_make(input.data + words->size, length);
     result_out->argc = arrange_set(words->args, words->count, payload, expires);
     parse_used(parser, PARSE_DONE, result_out->size, result_out);
 }
 
-void text_parse(struct parser *parser, struct bytes input, struct bytes *args, uint32_t args_max,
+void text_parse(struct parser *parser, struct bytes input, const struct parse_space *space,
                 struct parse_result *result_out)
 {
     static const struct words_rules rules = {
@@ -129,13 +130,13 @@ void text_parse(struct parser *parser, struct bytes input, struct bytes *args, u
         .unbalanced = "ERR unbalanced quotes",
         .too_long = "ERR Protocol error: too big a line",
     };
-    struct words words = {.args = args, .args_max = args_max};
+    struct words words = {.args = space->args, .args_max = space->args_max};
     if (!words_find(parser, input, &rules, &words, result_out)) {
         return;
     }
-    if (args_max > 0 && is_set(args[0])) {
-        parse_set(parser, input, &words, result_out);
+    if (words.args_max > 0 && is_set(words.args[0])) {
+        parse_set(parser, input, &words, space, result_out);
     } else {
-        words_finish(parser, &words, &rules, result_out);
+        words_finish(parser, &words, WORDS_TEXT, space, result_out);
     }
 }

@@ -7,5 +7,5 @@
 #include "proto/request.h"
 
 /* See request_parse. */
-void text_parse(struct parser *parser, struct bytes input, struct bytes *args, uint32_t args_max,
+void text_parse(struct parser *parser, struct bytes input, const struct parse_space *space,
                 struct parse_result *result_out);

@@ -45,18 +45,19 @@ static const char *find_closing(const char *at, const char *end)
     return NULL;
 }
 
-/* The end of the word at `at`; NULL when its quotes are not balanced. */
+/* The end of the word at `at`, whose size is added to *quoted_size when it has quotes; NULL
+ * when they are not balanced. */
 static const char *find_word_end(const char *at, const char *end, enum words_style style,
-                                 bool *quoted)
+                                 size_t *quoted_size)
 {
     const char *first = at;
     while (at < end && is_plain(*at, style)) {
         if (UNLIKELY(is_quote(*at)) && (style == WORDS_INLINE || at == first)) {
-            *quoted = true;
             const char *closing = find_closing(at, end);
             if (closing == NULL || (closing + 1 < end && !is_blank(closing[1], style))) {
                 return NULL;
             }
+            *quoted_size += (size_t)(closing + 1 - first);
             return closing + 1;
         }
         at++;
@@ -69,7 +70,7 @@ bool words_split(struct words *words, enum words_style style)
     const char *at = words->line.data;
     const char *end = at + words->line.size;
     words->count = 0;
-    words->quoted = false;
+    words->quoted_size = 0;
     for (;;) {
         while (at < end && is_blank(*at, style)) {
             at++;
@@ -77,7 +78,7 @@ bool words_split(struct words *words, enum words_style style)
         if (at == end) {
             return true;
         }
-        const char *word_end = find_word_end(at, end, style, &words->quoted);
+        const char *word_end = find_word_end(at, end, style, &words->quoted_size);
         if (word_end == NULL) {
             return false;
         }
@@ -134,16 +135,17 @@ bool words_find(struct parser *parser, struct bytes input, const struct words_ru
     return true;
 }
 
-void words_finish(struct parser *parser, const struct words *words, const struct words_rules *rules,
-                  struct parse_result *result_out)
+void words_finish(struct parser *parser, const struct words *words, enum words_style style,
+                  const struct parse_space *space, struct parse_result *result_out)
 {
     result_out->argc = words->count;
-    if (UNLIKELY(words->count > words->args_max)) {
-        result_out->status = PARSE_ARGS;
+    result_out->text_size = words->quoted_size;
+    if (UNLIKELY(words->count > space->args_max || words->quoted_size > space->text_max)) {
+        result_out->status = PARSE_SPACE;
         return;
     }
-    if (UNLIKELY(words->quoted)) {
-        words_decode(words, rules->style);
+    if (UNLIKELY(words->quoted_size > 0)) {
+        result_out->text_size = words_decode(words, style, space->text);
     }
     parse_used(parser, PARSE_DONE, words->size, result_out);
 }
@@ -203,14 +205,23 @@ size_t word_decode(struct bytes word, enum words_style style, char *out)
     return (size_t)(out - first);
 }
 
-void words_decode(const struct words *words, enum words_style style)
+// Of a word that was found: a plain one has no quote at its first byte (WORDS_TEXT) or
+// none at all, a quoted one ends with its closing quote.
+static bool is_quoted(struct bytes word, enum words_style style)
 {
+    size_t place = style == WORDS_TEXT ? 0 : word.size - 1;
+    return is_quote(word.data[place]);
+}
+
+size_t words_decode(const struct words *words, enum words_style style, char *text)
+{
+    size_t size = 0;
     for (uint32_t i = 0; i < words->count; i++) {
         struct bytes *word = &words->args[i];
-        // The bytes are the connection's own input, lent for writing until the request is
-        // done; they are const elsewhere because nothing else may change them.
-        char *own;
-        memcpy(&own, &word->data, sizeof(own));
-        word->size = word_decode(*word, style, own);
+        if (is_quoted(*word, style)) {
+            *word = bytes_make(text + size, word_decode(*word, style, text + size));
+            size += word->size;
+        }
     }
+    return size;
 }

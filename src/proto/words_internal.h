@@ -1,9 +1,9 @@
 /* words_internal.h - a line of words, some of them quoted.
  *
- * A word is first found as it stands in the line, quotes and all, with nothing
- * written: the line may have to be read again when its payload is incomplete or
- * the caller's array too small. Only when the request is complete are quoted words
- * decoded, over their own bytes, since decoding never makes a word longer.
+ * A word is first found as it stands in the line, quotes and all: the line may have
+ * to be read again when its payload is incomplete or the caller's space too small.
+ * Only when the request is complete are quoted words decoded, into the caller's
+ * text. Decoding never makes a word longer.
  *
  *   line     GET "a b\x21" 'c d'
  *   found    [GET]["a b\x21"]['c d']
@@ -36,7 +36,7 @@ struct words {
     struct bytes *args; // The caller's array,
     uint32_t args_max;  // and how many of the words it takes.
     uint32_t count;     // How many there are.
-    bool quoted;        // At least one has quotes.
+    size_t quoted_size; // Bytes of those that have quotes, the quotes included.
     struct bytes line;  // Without its line end.
     size_t size;        // Of the line with its end: LF or CR LF.
 };
@@ -47,16 +47,16 @@ bool words_find(struct parser *parser, struct bytes input, const struct words_ru
                 struct words *words, struct parse_result *result_out);
 
 /* The request is these words and nothing else: decode them and set the result. */
-void words_finish(struct parser *parser, const struct words *words, const struct words_rules *rules,
-                  struct parse_result *result_out);
+void words_finish(struct parser *parser, const struct words *words, enum words_style style,
+                  const struct parse_space *space, struct parse_result *result_out);
 
 /* Find the words of words->line and write up to args_max of them; false when a quote is
  * not closed, or something other than a blank follows the closing one. */
 bool words_split(struct words *words, enum words_style style);
 
-/* Write the bytes that `word` stands for to `out`, which may be its own first byte;
- * at most word.size. Returns how many. */
+/* Write the bytes that `word` stands for to `out`: at most word.size. Returns how many. */
 size_t word_decode(struct bytes word, enum words_style style, char *out);
 
-/* Replace every word by what it stands for, over its own bytes. */
-void words_decode(const struct words *words, enum words_style style);
+/* Write what the quoted words stand for to `text`, which takes words->quoted_size bytes, and
+ * let their arguments point there. Returns how many it is. */
+size_t words_decode(const struct words *words, enum words_style style, char *text);

@@ -122,6 +122,17 @@ static void settle(struct client *client)
     }
 }
 
+static void empty_batch(struct worker *worker)
+{
+    worker->batch_count = 0;
+    worker->space = (struct parse_space){
+        .args = worker->args,
+        .args_max = WORKER_BATCH_ARGS,
+        .text = worker->text,
+        .text_max = WORKER_BATCH_TEXT,
+    };
+}
+
 static void run_batch(struct worker *worker)
 {
     for (unsigned i = 0; i < worker->batch_count; i++) {
@@ -130,7 +141,7 @@ static void run_batch(struct worker *worker)
     struct client *current = NULL;
     for (unsigned i = 0; i < worker->batch_count; i++) {
         struct batch_slot *slot = &worker->batch[i];
-        if (slot->client != current) {
+        if (current == NULL || slot->client != current) {
             if (current != NULL) {
                 output_close(worker, current);
                 settle(current);
@@ -153,40 +164,52 @@ static void run_batch(struct worker *worker)
         output_close(worker, current);
         settle(current);
     }
-    worker->batch_count = 0;
-    worker->args_used = 0;
+    empty_batch(worker);
 }
 
-static void add_to_batch(struct worker *worker, struct client *client, uint32_t argc, size_t size)
+static void add_to_batch(struct worker *worker, struct client *client,
+                         const struct parse_result *result)
 {
+    struct parse_space *space = &worker->space;
     struct batch_slot *slot = &worker->batch[worker->batch_count++];
     slot->client = client;
-    client->parsed += size;
+    client->parsed += result->size;
     slot->end = client->parsed;
     client->quota--;
-    call_prepare(&slot->call, &worker->context, &client->session, &worker->args[worker->args_used],
-                 argc);
+    call_prepare(&slot->call, &worker->context, &client->session, space->args, result->argc);
     call_prefetch_buckets(&slot->call, &worker->context);
-    worker->args_used += argc;
+    space->args += result->argc;
+    space->args_max -= result->argc;
+    space->text += result->text_size;
+    space->text_max -= result->text_size;
     if (worker->batch_count == WORKER_BATCH) {
         run_batch(worker);
     }
 }
 
-// A request with more arguments than a batch holds: parse it again into memory for it.
-static void execute_alone(struct worker *worker, struct client *client, uint32_t argc)
+// A request that takes more space than a batch has: parse it again into memory for it.
+static void execute_alone(struct worker *worker, struct client *client,
+                          const struct parse_result *needs)
 {
     struct pool *pool = worker->store->pool;
-    struct bytes *args = pool_alloc(pool, MEMORY_JOB, argc * sizeof(*args));
+    size_t args_size = needs->argc * sizeof(struct bytes);
+    size_t memory_size = args_size + needs->text_size;
+    char *memory = pool_alloc(pool, MEMORY_JOB, memory_size);
+    struct parse_space space = {
+        .args = (struct bytes *)(void *)memory,
+        .args_max = needs->argc,
+        .text_max = needs->text_size,
+    };
     struct parse_result result = {.status = PARSE_FATAL};
-    if (args != NULL) {
-        request_parse(client->session.protocol, &client->parser, client_pending(client), args, argc,
+    if (memory != NULL) {
+        space.text = memory + args_size;
+        request_parse(client->session.protocol, &client->parser, client_pending(client), &space,
                       &result);
     }
     output_open(worker, client);
     if (result.status == PARSE_DONE) {
         struct call call;
-        call_prepare(&call, &worker->context, &client->session, args, result.argc);
+        call_prepare(&call, &worker->context, &client->session, space.args, result.argc);
         execute_call(worker, client, &call);
         call_release(&call, &worker->context);
         client->parsed = result.size;
@@ -200,8 +223,8 @@ static void execute_alone(struct worker *worker, struct client *client, uint32_t
     }
     output_close(worker, client);
     settle(client);
-    if (args != NULL) {
-        pool_free(pool, MEMORY_JOB, args, argc * sizeof(*args));
+    if (memory != NULL) {
+        pool_free(pool, MEMORY_JOB, memory, memory_size);
     }
 }
 
@@ -234,11 +257,10 @@ static bool take_request(struct worker *worker, struct client *client)
         client->session.protocol = protocol_detect(pending.data[0]);
     }
     struct parse_result result;
-    request_parse(client->session.protocol, &client->parser, pending,
-                  &worker->args[worker->args_used], WORKER_BATCH_ARGS - worker->args_used, &result);
+    request_parse(client->session.protocol, &client->parser, pending, &worker->space, &result);
     switch (result.status) {
     case PARSE_DONE:
-        add_to_batch(worker, client, result.argc, result.size);
+        add_to_batch(worker, client, &result);
         return true;
     case PARSE_MORE:
         return false;
@@ -250,11 +272,11 @@ static bool take_request(struct worker *worker, struct client *client)
             client_consume(client, result.size);
         }
         return true;
-    case PARSE_ARGS:
+    case PARSE_SPACE:
         if (worker->batch_count > 0) {
             run_batch(worker);
         } else {
-            execute_alone(worker, client, result.argc);
+            execute_alone(worker, client, &result);
         }
         return true;
     case PARSE_INVALID:
@@ -312,6 +334,7 @@ static void finish(struct worker *worker, struct client *client)
 
 void worker_execute(struct worker *worker)
 {
+    empty_batch(worker);
     struct client *turn = NULL;
     struct client *client = worker->ready_first;
     worker->ready_first = worker->ready_last = NULL;

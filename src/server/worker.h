@@ -28,6 +28,7 @@
 enum {
     WORKER_BATCH = 32, // Calls whose memory accesses overlap.
     WORKER_BATCH_ARGS = 512,
+    WORKER_BATCH_TEXT = 16 * 1024, // Bytes of decoded words.
     WORKER_REQUESTS_PER_TURN = 256,
 };
 
@@ -74,7 +75,8 @@ struct worker {
     struct batch_slot batch[WORKER_BATCH];
     unsigned batch_count;
     struct bytes args[WORKER_BATCH_ARGS];
-    unsigned args_used;
+    char text[WORKER_BATCH_TEXT];
+    struct parse_space space; // What the batch has not used of `args` and `text`.
 
     uint64_t turn; // Counted from 1.
     uint64_t now_ms;

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Abort unless `data` is read the same in one piece and in pieces: the first byte says how
- * long these are and how small the array for arguments is at first, the rest is the
+ * long these are and how small the space for arguments is at first, the rest is the
  * stream. */
 void check_requests(enum protocol protocol, const uint8_t *data, size_t size);
 

@@ -139,6 +139,24 @@ class Text(ServerCase):
         self.says(b'SET "a\\x00b" "0" "2"\nhi\n', b'+OK\n')
         self.says(b'EXISTS "a\\x00b"\n', b':1\n')
 
+    def test_quotes_behind_a_request_that_waits(self):
+        # KEYS runs in the background, and what follows it is parsed again when it is done.
+        self.says(b'KEYS *\nZADD z 1 "a\\"b"\nZRANGE z 0 -1\n',
+                  b'*0\n', b':1\n', b'*1\n+VALUE 3\na"b\n')
+        self.says(b'KEYS *\nSET "\\"k\\"" 0 "\\x32"\nhi\nGET "\\"k\\""\n',
+                  b'*1\n+VALUE 1\nz\n', b'+OK\n', b'+VALUE 2\nhi\n')
+
+    def test_much_quoted_text(self):
+        # More than a batch has room for, in many requests and in one.
+        word = b'\\x41' * 3000
+        reply = b'+VALUE 3000\n' + b'A' * 3000 + b'\n'
+        self.says(b'ECHO "%b"\n' % word * 10, reply * 10)
+        self.says(b'KEYS *\n' + b'ECHO "%b"\n' % word * 10, b'*0\n', reply * 10)
+        long = b'A' * 20_000 + b'\\n' + b'B' * 20_000
+        reply = b'+VALUE 40001\n' + long.replace(b'\\n', b'\n') + b'\n'
+        self.says(b'ECHO "%b"\n' % long * 3, reply * 3)
+        self.says(b'KEYS *\n' + b'ECHO "%b"\n' % long * 3, b'*0\n', reply * 3)
+
     def test_wrong_quotes(self):
         for word in (b'"open', b"'open", b'"open\\"', b"'open\\'", b'"a"b', b"'a'b", b'"\\', b'"',
                      b"'"):

@@ -12,8 +12,9 @@
 static struct parse_result parse_once(struct parser *parser, struct bytes input)
 {
     struct bytes args[8];
+    struct parse_space space = {.args = args, .args_max = 8};
     struct parse_result result;
-    request_parse(PROTOCOL_RESP2, parser, input, args, 8, &result);
+    request_parse(PROTOCOL_RESP2, parser, input, &space, &result);
     return result;
 }
 
@@ -146,6 +147,35 @@ TEST(inline_commands_are_read_as_redis_reads_them)
     ASSERT_RESP("SET k v\r\n", "DONE 9 [SET] [k] [v]\n");
 }
 
+TEST(parsing_the_same_inline_command_again_gives_the_same_request)
+{
+    static const char line[] = "ZADD z 1 x\"a\\\"b\" '\\'' plain\r\n";
+    char input[sizeof(line)];
+    memcpy(input, line, sizeof(line));
+    struct bytes args[8];
+    char text[16];
+    struct parse_space space = {.args = args, .args_max = 8, .text = text, .text_max = 10};
+    struct parser parser = {0};
+    struct parse_result result;
+    request_parse(PROTOCOL_RESP2, &parser, bytes_make(input, sizeof(line) - 1), &space, &result);
+    ck_assert_int_eq(result.status, PARSE_SPACE);
+    ck_assert_uint_eq(result.argc, 6);
+    ck_assert_uint_eq(result.text_size, 7 + 4);
+    space.text_max = result.text_size;
+    for (int i = 0; i < 3; i++) {
+        memset(text, '?', sizeof(text));
+        request_parse(PROTOCOL_RESP2, &parser, bytes_make(input, sizeof(line) - 1), &space,
+                      &result);
+        ck_assert_int_eq(result.status, PARSE_DONE);
+        ck_assert_uint_eq(result.argc, 6);
+        ck_assert_uint_eq(result.text_size, 5);
+        ck_assert(bytes_equal(args[3], BYTES("xa\"b")));
+        ck_assert(bytes_equal(args[4], BYTES("'")));
+        ck_assert(bytes_equal(args[5], BYTES("plain")));
+        ck_assert_mem_eq(input, line, sizeof(line));
+    }
+}
+
 TEST(inline_commands_with_unbalanced_quotes_are_fatal)
 {
     ASSERT_RESP("GET \"a\r\n", "FATAL 8 ERR Protocol error: unbalanced quotes in request\n");
@@ -183,6 +213,7 @@ static double drip(struct bytes stream, uint32_t argc, enum parse_status last)
 {
     struct bytes *args = calloc(argc, sizeof(*args));
     ck_assert_ptr_nonnull(args);
+    struct parse_space space = {.args = args, .args_max = argc};
     struct parser parser = {0};
     struct parse_result result = {.status = PARSE_MORE};
     double begin = cpu_seconds();
@@ -190,10 +221,9 @@ static double drip(struct bytes stream, uint32_t argc, enum parse_status last)
         ck_assert_int_eq(result.status, PARSE_MORE);
         // Check's assertion of each call costs more than the calls, so step over them.
         for (; size < stream.size && result.status == PARSE_MORE; size++) {
-            request_parse(PROTOCOL_RESP2, &parser, bytes_make(stream.data, size), args, argc,
-                          &result);
+            request_parse(PROTOCOL_RESP2, &parser, bytes_make(stream.data, size), &space, &result);
         }
-        request_parse(PROTOCOL_RESP2, &parser, bytes_make(stream.data, size), args, argc, &result);
+        request_parse(PROTOCOL_RESP2, &parser, bytes_make(stream.data, size), &space, &result);
     }
     ck_assert_int_eq(result.status, last);
     free(args);

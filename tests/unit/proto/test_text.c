@@ -15,8 +15,9 @@ static const char set_form[] = "ERR wrong number of words, it is: SET key expiry
 static struct parse_result parse_once(struct parser *parser, struct bytes input)
 {
     struct bytes args[8];
+    struct parse_space space = {.args = args, .args_max = 8};
     struct parse_result result;
-    request_parse(PROTOCOL_TEXT, parser, input, args, 8, &result);
+    request_parse(PROTOCOL_TEXT, parser, input, &space, &result);
     return result;
 }
 
@@ -37,6 +38,36 @@ TEST(quoted_words_are_decoded)
                 "DONE 33 [ECHO] [\"\\\n\r\tAzxZZx4]\n");
     ASSERT_TEXT("ECHO 'it\\'s \\n' \"'\" '\"'\r\n", "DONE 25 [ECHO] [it's \\n] ['] [\"]\n");
     ASSERT_TEXT("\"PING\" \"\" ''\n", "DONE 13 [PING] [] []\n");
+}
+
+TEST(parsing_the_same_bytes_again_gives_the_same_request)
+{
+    static const char line[] = "SET \"a\\\"b\" 5 2 'N' \"\\x58\"\nhi\n";
+    char input[sizeof(line)];
+    memcpy(input, line, sizeof(line));
+    struct bytes args[8];
+    char text[16];
+    // No room for the text, then enough, three times.
+    struct parse_space space = {.args = args, .args_max = 8, .text = text, .text_max = 14};
+    struct parser parser = {0};
+    struct parse_result result;
+    request_parse(PROTOCOL_TEXT, &parser, bytes_make(input, sizeof(line) - 1), &space, &result);
+    ck_assert_int_eq(result.status, PARSE_SPACE);
+    ck_assert_uint_le(result.argc, 8);
+    ck_assert_uint_eq(result.text_size, 6 + 3 + 6);
+    space.text_max = result.text_size;
+    for (int i = 0; i < 3; i++) {
+        memset(text, '?', sizeof(text));
+        request_parse(PROTOCOL_TEXT, &parser, bytes_make(input, sizeof(line) - 1), &space, &result);
+        ck_assert_int_eq(result.status, PARSE_DONE);
+        ck_assert_uint_eq(result.argc, 7);
+        ck_assert_uint_eq(result.text_size, 5);
+        ck_assert(bytes_equal(args[1], BYTES("a\"b")));
+        ck_assert(bytes_equal(args[2], BYTES("hi")));
+        ck_assert(bytes_equal(args[4], BYTES("5")));
+        ck_assert(bytes_equal(args[6], BYTES("X")));
+        ck_assert_mem_eq(input, line, sizeof(line));
+    }
 }
 
 TEST(empty_lines_are_skipped)
@@ -163,11 +194,12 @@ TEST(announced_sizes_only_wait_for_their_bytes)
 static void assert_drips_linearly(struct bytes stream, enum parse_status last)
 {
     struct bytes args[8];
+    struct parse_space space = {.args = args, .args_max = 8};
     struct parser parser = {0};
     struct parse_result result = {.status = PARSE_MORE};
     clock_t begin = clock();
     for (size_t size = 1; size <= stream.size && result.status == PARSE_MORE; size++) {
-        request_parse(PROTOCOL_TEXT, &parser, bytes_make(stream.data, size), args, 8, &result);
+        request_parse(PROTOCOL_TEXT, &parser, bytes_make(stream.data, size), &space, &result);
     }
     ck_assert_int_eq(result.status, last);
     // Far beyond it when each call looks at all of it again.
