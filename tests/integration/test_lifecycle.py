@@ -245,8 +245,9 @@ class Signals(unittest.TestCase):
 
     def test_shutdown_errors(self):
         with Server() as server, server.client() as client:
-            for wrong in (['FOO'], ['NOSAVE', 'SAVE'], ['NOSAVE', 'FOO']):
+            for wrong in (['FOO'], ['NOSAVE', 'SAVE'], ['NOSAVE', 'FOO'], ['ABORT', 'NOW']):
                 self.assertEqual(client('SHUTDOWN', *wrong).text, 'ERR syntax error')
+            self.assertEqual(client('SHUTDOWN', 'abort').text, 'ERR No shutdown in progress.')
             self.assertEqual(client('PING'), 'PONG')
 
 
