@@ -116,7 +116,7 @@ static void prepare(struct runner *runner, struct request *request)
     write_key(random_below(&runner->random, runner->keys), request->name);
     request->key = keyspace_key(runner->keyspace, bytes_make(request->name, KEY_SIZE));
     request->shard = keyspace_shard(runner->keyspace, request->key.hash);
-    keyspace_prefetch_bucket(runner->keyspace, 0, request->key.hash);
+    keyspace_prefetch_pages(runner->keyspace, 0, request->key.hash);
 }
 
 // False when it was parked.
@@ -180,6 +180,9 @@ static void *run(void *context)
             batch[count] = free_list;
             free_list = free_list->next_free;
             prepare(runner, batch[count++]);
+        }
+        for (int i = 0; i < count; i++) {
+            keyspace_prefetch_bucket(runner->keyspace, 0, batch[i]->key.hash);
         }
         for (int i = 0; i < count; i++) {
             keyspace_prefetch_entries(runner->keyspace, 0, batch[i]->key.hash);

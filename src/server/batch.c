@@ -69,11 +69,6 @@ static void execute_call(struct worker *worker, struct client *client, struct ca
 
 // ---- replies ----
 
-static void output_open(struct worker *worker, struct client *client)
-{
-    output_begin(&worker->output, &client->chain);
-}
-
 static void output_close(struct worker *worker, struct client *client)
 {
     bool failed;
@@ -122,6 +117,15 @@ static void settle(struct client *client)
     }
 }
 
+// A client's part of the batch was executed.
+static void close_part(struct worker *worker, struct client *client)
+{
+    if (client != NULL) {
+        output_close(worker, client);
+        settle(client);
+    }
+}
+
 static void empty_batch(struct worker *worker)
 {
     worker->batch_count = 0;
@@ -133,37 +137,47 @@ static void empty_batch(struct worker *worker)
     };
 }
 
+// Execute one slot, opening and closing outputs where one client's part ends.
+static void run_slot(struct worker *worker, struct batch_slot *slot, struct client **current)
+{
+    struct client *client = slot->client;
+    if (client != *current) {
+        close_part(worker, *current);
+        *current = client;
+        output_begin(&worker->output, &client->chain);
+    }
+    if (UNLIKELY(client->chain.bytes > OUTPUT_PAUSE)) {
+        client->is_throttled = true; // Until it has read some of its replies.
+    }
+    if (LIKELY(may_execute(client))) {
+        execute_call(worker, client, &slot->call);
+        if (LIKELY(!client->is_parked)) {
+            client->consumed = slot->end;
+        }
+    }
+    call_release(&slot->call, &worker->context);
+}
+
+/* Buckets are prefetched 2 * PREFETCH_AHEAD calls before they are needed, entries
+ * PREFETCH_AHEAD calls before: more at a time than the processor can have under way would
+ * make the prefetches themselves wait. */
 static void run_batch(struct worker *worker)
 {
-    for (unsigned i = 0; i < worker->batch_count; i++) {
-        call_prefetch_entries(&worker->batch[i].call, &worker->context);
-    }
     struct client *current = NULL;
-    for (unsigned i = 0; i < worker->batch_count; i++) {
-        struct batch_slot *slot = &worker->batch[i];
-        if (current == NULL || slot->client != current) {
-            if (current != NULL) {
-                output_close(worker, current);
-                settle(current);
-            }
-            current = slot->client;
-            output_open(worker, current);
+    struct batch_slot *slots = worker->batch;
+    unsigned count = worker->batch_count;
+    for (unsigned i = 0; i < count + 2 * PREFETCH_AHEAD; i++) {
+        if (i < count) {
+            call_prefetch_buckets(&slots[i].call, &worker->context);
         }
-        if (UNLIKELY(current->chain.bytes > OUTPUT_PAUSE)) {
-            current->is_throttled = true; // Until it has read some of its replies.
+        if (i >= PREFETCH_AHEAD && i - PREFETCH_AHEAD < count) {
+            call_prefetch_entries(&slots[i - PREFETCH_AHEAD].call, &worker->context);
         }
-        if (LIKELY(may_execute(current))) {
-            execute_call(worker, current, &slot->call);
-            if (LIKELY(!current->is_parked)) {
-                current->consumed = slot->end;
-            }
+        if (i >= 2 * PREFETCH_AHEAD) {
+            run_slot(worker, &slots[i - 2 * PREFETCH_AHEAD], &current);
         }
-        call_release(&slot->call, &worker->context);
     }
-    if (current != NULL) {
-        output_close(worker, current);
-        settle(current);
-    }
+    close_part(worker, current);
     empty_batch(worker);
 }
 
@@ -177,7 +191,7 @@ static void add_to_batch(struct worker *worker, struct client *client,
     slot->end = client->parsed;
     client->quota--;
     call_prepare(&slot->call, &worker->context, &client->session, space->args, result->argc);
-    call_prefetch_buckets(&slot->call, &worker->context);
+    call_prefetch_pages(&slot->call, &worker->context);
     space->args += result->argc;
     space->args_max -= result->argc;
     space->text += result->text_size;
@@ -206,7 +220,7 @@ static void execute_alone(struct worker *worker, struct client *client,
         request_parse(client->session.protocol, &client->parser, client_pending(client), &space,
                       &result);
     }
-    output_open(worker, client);
+    output_begin(&worker->output, &client->chain);
     if (result.status == PARSE_DONE) {
         struct call call;
         call_prepare(&call, &worker->context, &client->session, space.args, result.argc);
@@ -232,7 +246,7 @@ static void answer_mistake(struct worker *worker, struct client *client,
                            const struct parse_result *result)
 {
     struct reply reply;
-    output_open(worker, client);
+    output_begin(&worker->output, &client->chain);
     reply_init(&reply, &worker->output.to_chain.sink, client->session.protocol);
     reply_error(&reply, "%s", result->error);
     counter_add(&worker->counts.errors, 1);

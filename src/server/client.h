@@ -88,6 +88,9 @@ static inline struct bytes client_pending(const struct client *client)
     if (client->view.size > 0) {
         return client->view;
     }
+    if (client->input == NULL) {
+        return bytes_make(NULL, 0);
+    }
     return bytes_make(client->input + client->input_start,
                       client->input_size - client->input_start);
 }

@@ -182,25 +182,39 @@ uint32_t keyspace_shards(const struct keyspace *keyspace)
     return keyspace->shards;
 }
 
-void keyspace_prefetch_bucket(const struct keyspace *keyspace, uint32_t db, uint64_t hash)
+// The shard's table in a database; NULL while that is unused.
+static const struct hashtable *table_at(const struct keyspace *keyspace, uint32_t db,
+                                        uint32_t shard)
 {
-    uint32_t shard = shard_of(keyspace, hash);
-    __builtin_prefetch(&keyspace->locks[shard], 1);
     // Acquire pairs with the release that published the generation.
     const struct generation *generation =
         atomic_load_explicit(&keyspace->databases[db], memory_order_acquire);
-    if (generation != NULL) {
-        hashtable_prefetch_bucket(&generation->tables[shard], table_hash(keyspace, hash));
+    return generation == NULL ? NULL : &generation->tables[shard];
+}
+
+void keyspace_prefetch_pages(const struct keyspace *keyspace, uint32_t db, uint64_t hash)
+{
+    uint32_t shard = shard_of(keyspace, hash);
+    const struct hashtable *table = table_at(keyspace, db, shard);
+    __builtin_prefetch(&keyspace->locks[shard], 1);
+    if (LIKELY(table != NULL)) {
+        hashtable_prefetch_pages(table, table_hash(keyspace, hash));
+    }
+}
+
+void keyspace_prefetch_bucket(const struct keyspace *keyspace, uint32_t db, uint64_t hash)
+{
+    const struct hashtable *table = table_at(keyspace, db, shard_of(keyspace, hash));
+    if (LIKELY(table != NULL)) {
+        hashtable_prefetch_bucket(table, table_hash(keyspace, hash));
     }
 }
 
 void keyspace_prefetch_entries(const struct keyspace *keyspace, uint32_t db, uint64_t hash)
 {
-    const struct generation *generation =
-        atomic_load_explicit(&keyspace->databases[db], memory_order_acquire);
-    if (generation != NULL) {
-        hashtable_prefetch_elements(&generation->tables[shard_of(keyspace, hash)],
-                                    table_hash(keyspace, hash));
+    const struct hashtable *table = table_at(keyspace, db, shard_of(keyspace, hash));
+    if (LIKELY(table != NULL)) {
+        hashtable_prefetch_elements(table, table_hash(keyspace, hash));
     }
 }
 
