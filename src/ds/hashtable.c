@@ -15,9 +15,12 @@ enum {
     PAGES_MAX = HASHTABLE_BUCKETS_MAX / HASHTABLE_PAGE_BUCKETS,
     SLOTS_MAX = HASHTABLE_BUCKETS_MAX * HASHTABLE_SLOTS,
     PAGE_SIZE = HASHTABLE_PAGE_BUCKETS * sizeof(struct hashtable_bucket),
-    // A full table: so many slots of sixteen.
-    FULL_SIXTEENTHS = 15,
-    ELEMENTS_PER_16_BUCKETS = HASHTABLE_SLOTS * FULL_SIXTEENTHS,
+    // A full segment: 15 slots of 16 in the first buckets, 7 of 8 in those beyond. The
+    // more buckets, the longer are the rows of full ones that lookups go through.
+    FIRST_BUCKETS = 32,
+    ELEMENTS_PER_16_BUCKETS = HASHTABLE_SLOTS * 15,
+    ELEMENTS_PER_8_BUCKETS = HASHTABLE_SLOTS * 7,
+    FIRST_ELEMENTS = FIRST_BUCKETS * ELEMENTS_PER_16_BUCKETS / 16,
 };
 
 static_assert(HASHTABLE_BUCKETS_MAX % HASHTABLE_PAGE_BUCKETS == 0, "whole pages");
@@ -62,7 +65,8 @@ static void publish(struct hashtable *table, uint64_t hash, struct hashtable_seg
 /* How many elements n buckets take before there must be more buckets. */
 static unsigned segment_limit(unsigned n)
 {
-    return n * ELEMENTS_PER_16_BUCKETS / 16;
+    return n <= FIRST_BUCKETS ? n * ELEMENTS_PER_16_BUCKETS / 16
+                              : FIRST_ELEMENTS + (n - FIRST_BUCKETS) * ELEMENTS_PER_8_BUCKETS / 8;
 }
 
 /* So many buckets, in whole pages. */
@@ -75,8 +79,15 @@ static unsigned buckets_rounded(size_t n)
 /* Buckets for `count` elements and a few more. */
 static unsigned buckets_for(size_t count)
 {
-    return count == 0 ? 0
-                      : buckets_rounded((count + count / 16) * 16 / ELEMENTS_PER_16_BUCKETS + 1);
+    if (count == 0) {
+        return 0;
+    }
+    count += count / 16;
+    if (count <= FIRST_ELEMENTS) {
+        return buckets_rounded(1 + count * 16 / ELEMENTS_PER_16_BUCKETS);
+    }
+    return buckets_rounded(1 + FIRST_BUCKETS +
+                           (count - FIRST_ELEMENTS) * 8 / ELEMENTS_PER_8_BUCKETS);
 }
 
 /* The next size above n: a page more, later an eighth. */
@@ -456,7 +467,7 @@ static int segment_split(struct hashtable *table, struct pool *pool,
     struct hashtable_segment old = hashtable_segment(table, hash);
     bool can_part;
     unsigned upper = count_upper(old, &can_part);
-    if (!can_part || old.depth == DEPTH_MAX) {
+    if (!can_part || old.depth >= DEPTH_MAX) {
         return -ENOMEM;
     }
     struct hashtable_segment halves[2] = {

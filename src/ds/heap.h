@@ -82,8 +82,8 @@ static inline struct heap_node *heap_at(const struct heap *heap, size_t slot)
 {
     const struct heap_chunk *chunk = heap->chunks[slot / HEAP_CHUNK];
     size_t i = slot % HEAP_CHUNK;
-    return (struct heap_node *)( // NOLINTNEXTLINE(performance-no-int-to-ptr)
-        (uintptr_t)chunk->low[i] | (uintptr_t)chunk->high[i] << 32);
+    uintptr_t bits = (uintptr_t)chunk->low[i] | (uintptr_t)chunk->high[i] << 32;
+    return (struct heap_node *)bits; // NOLINT(performance-no-int-to-ptr)
 }
 
 static inline bool heap_node_is_linked(const struct heap_node *node)

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { SIZE = 6000, ALLOCATIONS_MAX = 24 };
+enum { SIZE = 6000, ALLOCATIONS_MAX = 32 };
 
 #ifdef FASTKV_CHECKED
 enum { IS_CHECKED = 1 };

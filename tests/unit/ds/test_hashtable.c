@@ -191,6 +191,22 @@ TEST(tables_of_any_size_take_about_eleven_bytes_an_element)
     teardown(&f);
 }
 
+TEST(a_segment_grows_around_its_pages)
+{
+    struct fixture f = setup(1000);
+    insert(&f, &f.elements[0]);
+    const struct hashtable_bucket *first = hashtable_bucket(hashtable_segment(&f.table, 0), 0);
+    for (size_t i = 1; i < f.size; i++) {
+        insert(&f, &f.elements[i]);
+    }
+    ck_assert_ptr_eq(hashtable_bucket(hashtable_segment(&f.table, 0), 0), first);
+    ck_assert_uint_ge(hashtable_segment(&f.table, 0).n, 1000 / HASHTABLE_SLOTS);
+    remove_range(&f, 0, 990);
+    ck_assert_ptr_eq(hashtable_bucket(hashtable_segment(&f.table, 0), 0), first);
+    ck_assert_uint_le(hashtable_segment(&f.table, 0).n, 4);
+    teardown(&f);
+}
+
 TEST(equal_hashes_fill_a_segment_and_then_no_more)
 {
     enum { ROOM = HASHTABLE_BUCKETS_MAX * HASHTABLE_SLOTS };
