@@ -97,32 +97,38 @@ static unsigned buckets_grown(unsigned n)
     return buckets_rounded(n + (n < 16 * PAGE ? PAGE : n / 8 / PAGE * PAGE));
 }
 
-/* An array without pages yet; none for no buckets. 0, or -ENOMEM. */
-static int segment_create(struct pool *pool, unsigned n, unsigned depth,
-                          struct hashtable_segment *segment_out)
+/* An array without pages yet; none for no buckets. Only a table's lone segment gets the
+ * one in the table, and only when it has another or none. 0, or -ENOMEM. */
+static int segment_create(struct hashtable *table, struct pool *pool,
+                          struct hashtable_segment *segment)
 {
-    struct hashtable_pages *pages = NULL;
-    if (n > 0) {
-        pages = pool_alloc(pool, MEMORY_TABLE, pages_size(n));
-        if (pages == NULL) {
+    size_t size = array_size(segment->n, segment->depth);
+    segment->pages = NULL;
+    if (segment->n > 0) {
+        segment->pages = size == 0 ? (struct hashtable_pages *)(void *)table->first
+                                   : pool_alloc(pool, MEMORY_TABLE, size);
+        if (segment->pages == NULL) {
             return -ENOMEM;
         }
-        pages->count = 0;
+        segment->pages->count = 0;
     }
-    *segment_out = (struct hashtable_segment){.pages = pages, .n = n, .depth = depth};
     return 0;
 }
 
 /* Free the array alone. */
 static void array_free(struct pool *pool, struct hashtable_segment segment)
 {
-    pool_free(pool, MEMORY_TABLE, segment.pages, pages_size(segment.n));
+    size_t size = array_size(segment.n, segment.depth);
+    if (size > 0) {
+        pool_free(pool, MEMORY_TABLE, segment.pages, size);
+    }
 }
 
 static void array_retire(struct pool *pool, struct hashtable_segment segment)
 {
-    if (segment.pages != NULL) {
-        pool_retire(pool, MEMORY_TABLE, segment.pages, pages_size(segment.n));
+    size_t size = array_size(segment.n, segment.depth);
+    if (size > 0) {
+        pool_retire(pool, MEMORY_TABLE, segment.pages, size);
     }
 }
 
@@ -348,13 +354,14 @@ static int segment_resize(struct hashtable *table, struct pool *pool, uint64_t h
 {
     struct hashtable_segment old = hashtable_segment(table, hash);
     struct hashtable_segment new = {.pages = old.pages, .n = n, .depth = old.depth};
-    bool moves = pages_size(n) != pages_size(old.n);
+    bool moves =
+        (n == 0) != (old.n == 0) || array_size(n, old.depth) != array_size(old.n, old.depth);
     unsigned surplus = n < old.n ? (old.n - n) / HASHTABLE_PAGE_BUCKETS : 0;
     struct page_list list;
     list.given = list.count = 0;
     list_add(&list, old);
     if (pool_retire_reserve(pool, surplus + moves) < 0 ||
-        (moves && segment_create(pool, n, old.depth, &new) < 0)) {
+        (moves && segment_create(table, pool, &new) < 0)) {
         return -ENOMEM;
     }
     if (list_extend(&list, pool, n) < 0) {
@@ -441,11 +448,10 @@ static int segment_split_prepare(struct hashtable *table, struct pool *pool,
     unsigned before = list->count;
     unsigned depth;
     (void)directory_of(table, &depth);
-    if (pool_retire_reserve(pool, 2) < 0 ||
-        segment_create(pool, halves[0].n, halves[0].depth, &halves[0]) < 0) {
+    if (pool_retire_reserve(pool, 2) < 0 || segment_create(table, pool, &halves[0]) < 0) {
         return -ENOMEM;
     }
-    if (segment_create(pool, halves[1].n, halves[1].depth, &halves[1]) < 0) {
+    if (segment_create(table, pool, &halves[1]) < 0) {
         array_free(pool, halves[0]);
         return -ENOMEM;
     }
@@ -534,9 +540,9 @@ static bool segment_merge(struct hashtable *table, struct pool *pool, uint64_t h
     unsigned n_both = halves[0].n + halves[1].n;
     unsigned n = buckets_for(count + count / 4);
     n = n < n_both ? n : n_both;
-    struct hashtable_segment joined;
+    struct hashtable_segment joined = {.n = n, .depth = depth - 1};
     if (pool_retire_reserve(pool, 2 + (n_both - n) / HASHTABLE_PAGE_BUCKETS) < 0 ||
-        segment_create(pool, n, depth - 1, &joined) < 0) {
+        segment_create(table, pool, &joined) < 0) {
         return false;
     }
     struct page_list list;

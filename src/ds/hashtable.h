@@ -56,6 +56,7 @@
 
 struct hashtable {
     _Atomic uint64_t root; // 0: empty, nothing allocated. Else a word as drawn below.
+    uint64_t first[7];     // The array of pages of a table of up to 12 buckets.
 };
 
 /* How to get an element's hash again: a segment that splits needs it. */
@@ -141,9 +142,11 @@ void hashtable_validate(const struct hashtable *table, const struct hashtable_ty
  * A segment with n = 10, depth 2 at 0x7f0011223340: 0x040a7f0011223340. */
 
 enum {
-    HASHTABLE_SLOTS = 7,         // in a bucket
-    HASHTABLE_PAGE_BUCKETS = 2,  // in a page
-    HASHTABLE_BUCKETS_MAX = 254, // in a segment: 127 pages, whose array takes 1 KiB
+    HASHTABLE_ELEMENT_PREFETCHED = 96,
+    HASHTABLE_SLOTS = 7,          // in a bucket
+    HASHTABLE_PAGE_BUCKETS = 2,   // in a page
+    HASHTABLE_BUCKETS_MAX = 254,  // in a segment: 127 pages, whose array takes 1 KiB
+    HASHTABLE_BUCKETS_FIRST = 12, // in a lone segment whose array stands in the table itself
 };
 
 #define HASHTABLE_POINTER_MASK ((UINT64_C(1) << 48) - 1)
@@ -154,6 +157,7 @@ struct hashtable_bucket {
 };
 
 static_assert(sizeof(struct hashtable_bucket) == 64, "a bucket is one cache line");
+static_assert(sizeof(struct hashtable) == 64, "tables can stand in one cache line each");
 
 struct hashtable_pages {
     uint64_t count; // Elements in the segment. Only for the holder of the lock.
@@ -272,6 +276,14 @@ static inline unsigned hashtable_hits(const struct hashtable_bucket *bucket, uin
 }
 #endif
 
+/* The lines that hold an element's first HASHTABLE_ELEMENT_PREFETCHED bytes. */
+static inline void hashtable_prefetch_element(const char *element)
+{
+    __builtin_prefetch(element);
+    __builtin_prefetch(element + 64);
+    __builtin_prefetch(element + HASHTABLE_ELEMENT_PREFETCHED - 1);
+}
+
 static inline void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash)
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
@@ -307,8 +319,7 @@ static inline void hashtable_prefetch_elements(const struct hashtable *table, ui
     for (; hits != 0; hits &= hits - 1) {
         const char *element =
             hashtable_pointer(hashtable_slot(bucket, (unsigned)__builtin_ctz(hits)));
-        __builtin_prefetch(element);
-        __builtin_prefetch(element + 64);
+        hashtable_prefetch_element(element);
     }
 }
 

@@ -53,17 +53,17 @@ static inline unsigned segment_count(struct hashtable_segment segment)
     return segment.n == 0 ? 0 : (unsigned)segment.pages->count;
 }
 
-/* Bytes of the array of pages of a segment of n buckets. Few different sizes, so that it
- * is seldom replaced, and none that lies across cache lines for nothing. */
-static inline size_t pages_size(unsigned n)
+/* Bytes of the array of pages of a segment of n buckets, or 0 where the array stands in
+ * the table itself. Few different sizes, so that it is seldom replaced, and none that
+ * lies across cache lines for nothing. */
+static inline size_t array_size(unsigned n, unsigned depth)
 {
     enum { WORDS_MIN = 8 };
-    unsigned words = 1 + n / HASHTABLE_PAGE_BUCKETS;
-    if (words > WORDS_MIN) {
-        words = 1U << (32 - __builtin_clz(words - 1));
-    } else if (words > 2) {
-        words = WORDS_MIN;
+    if (depth == 0 && n <= HASHTABLE_BUCKETS_FIRST) {
+        return 0;
     }
+    unsigned words = 1 + n / HASHTABLE_PAGE_BUCKETS;
+    words = words <= WORDS_MIN ? WORDS_MIN : 1U << (32 - __builtin_clz(words - 1));
     return n == 0 ? 0 : words * sizeof(uint64_t);
 }
 
@@ -90,9 +90,7 @@ static inline bool next_slot(struct hashtable_segment segment, struct place *pla
 
 static inline void slot_prefetch_element(uint64_t slot)
 {
-    const char *element = hashtable_pointer(slot);
-    __builtin_prefetch(element);
-    __builtin_prefetch(element + 64);
+    hashtable_prefetch_element(hashtable_pointer(slot));
 }
 
 static inline void bucket_prefetch_elements(const struct hashtable_bucket *bucket)

@@ -16,8 +16,8 @@ size_t hashtable_memory(const struct hashtable *table)
     size_t bytes = 0;
     uint64_t position = 0;
     do {
-        unsigned n = segment_at(table, &position).n;
-        bytes += n * sizeof(struct hashtable_bucket) + pages_size(n);
+        struct hashtable_segment segment = segment_at(table, &position);
+        bytes += segment.n * sizeof(struct hashtable_bucket) + array_size(segment.n, segment.depth);
     } while (position != 0);
     unsigned depth;
     return directory_of(table, &depth) == NULL ? bytes : bytes + directory_size(depth);

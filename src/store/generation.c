@@ -3,12 +3,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
+// The tables, one per cache line wherever the block begins.
+static size_t tables_size(const struct keyspace *keyspace)
+{
+    return keyspace->shards * sizeof(struct hashtable) + CACHE_LINE;
+}
+
 static void generation_free_arrays(const struct keyspace *keyspace, struct generation *generation,
                                    struct pool *pool)
 {
-    if (generation->tables != NULL) {
-        pool_free(pool, MEMORY_KEYSPACE, generation->tables,
-                  keyspace->shards * sizeof(struct hashtable));
+    if (generation->tables_block != NULL) {
+        pool_free(pool, MEMORY_KEYSPACE, generation->tables_block, tables_size(keyspace));
     }
     if (generation->deadlines != NULL) {
         pool_free(pool, MEMORY_KEYSPACE, generation->deadlines,
@@ -27,17 +32,18 @@ static struct generation *generation_create(const struct keyspace *keyspace, str
     }
     size_t tenders_size = keyspace->options.tenders * sizeof(struct tender);
     size_t counts_size = keyspace->options.threads * sizeof(struct thread_counts);
-    generation->tables =
-        pool_alloc_zeroed(pool, MEMORY_KEYSPACE, keyspace->shards * sizeof(struct hashtable));
+    generation->tables_block = pool_alloc_zeroed(pool, MEMORY_KEYSPACE, tables_size(keyspace));
     generation->deadlines =
         pool_alloc_zeroed(pool, MEMORY_KEYSPACE, keyspace->shards * sizeof(struct shard_deadlines));
     generation->tenders = aligned_alloc(CACHE_LINE, tenders_size);
     generation->counts = aligned_alloc(CACHE_LINE, counts_size);
-    if (generation->tables == NULL || generation->deadlines == NULL ||
+    if (generation->tables_block == NULL || generation->deadlines == NULL ||
         generation->tenders == NULL || generation->counts == NULL) {
         generation_free_arrays(keyspace, generation, pool);
         return NULL;
     }
+    size_t offset = -(uintptr_t)generation->tables_block % CACHE_LINE;
+    generation->tables = (struct hashtable *)(void *)(generation->tables_block + offset);
     memset(generation->tenders, 0, tenders_size);
     memset(generation->counts, 0, counts_size);
     return generation;

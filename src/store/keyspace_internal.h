@@ -39,7 +39,8 @@ struct thread_counts {
 
 /* One database's content between two flushes. */
 struct generation {
-    struct hashtable *tables;          // One per shard; 8 bytes each, mostly read.
+    char *tables_block;
+    struct hashtable *tables;          // One per shard, in a cache line each; in tables_block.
     struct shard_deadlines *deadlines; // One per shard.
     struct tender *tenders;
     struct thread_counts *counts; // One per store_thread.
