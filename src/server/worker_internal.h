@@ -8,7 +8,6 @@ enum {
                                 // no longer received from.
     OUTPUT_PAUSE = 256 * 1024,  // Unsent replies at which it executes no more.
     SEND_BYTES_MAX = 512 * 1024,
-    PREFETCH_AHEAD = 6, // Calls between the steps of prefetching.
 };
 
 /* Queue a client for execution in this turn, or the next one. */
