@@ -15,6 +15,7 @@
 #include "store/keyspace.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +101,7 @@ struct runner {
     uint64_t sum; // Of the bytes read, so that they are.
     struct random random;
     pthread_t id;
-};
+} __attribute__((aligned(128))); // No two threads write one cache line.
 
 static void wake(struct waiter *waiter)
 {
@@ -116,7 +117,7 @@ static void prepare(struct runner *runner, struct request *request)
     write_key(random_below(&runner->random, runner->keys), request->name);
     request->key = keyspace_key(runner->keyspace, bytes_make(request->name, KEY_SIZE));
     request->shard = keyspace_shard(runner->keyspace, request->key.hash);
-    keyspace_prefetch_pages(runner->keyspace, 0, request->key.hash);
+    keyspace_prefetch_table(runner->keyspace, 0, request->key.hash);
 }
 
 // False when it was parked.
@@ -182,6 +183,9 @@ static void *run(void *context)
             prepare(runner, batch[count++]);
         }
         for (int i = 0; i < count; i++) {
+            keyspace_prefetch_pages(runner->keyspace, 0, batch[i]->key.hash);
+        }
+        for (int i = 0; i < count; i++) {
             keyspace_prefetch_bucket(runner->keyspace, 0, batch[i]->key.hash);
         }
         for (int i = 0; i < count; i++) {
@@ -205,7 +209,7 @@ static double measure(struct keyspace *keyspace, struct store_thread **store, un
                       uint64_t keys, bool writes, double seconds)
 {
     _Atomic bool stops = false;
-    struct runner *runners = calloc(threads, sizeof(*runners));
+    struct runner *runners = aligned_alloc(128, threads * sizeof(*runners));
     uint64_t start = clock_monotonic_ns();
     for (unsigned i = 0; i < threads; i++) {
         runners[i] = (struct runner){.keyspace = keyspace,
@@ -215,6 +219,11 @@ static double measure(struct keyspace *keyspace, struct store_thread **store, un
                                      .stops = &stops,
                                      .random = {start + i * 977}};
         ASSERT(pthread_create(&runners[i].id, NULL, run, &runners[i]) == 0);
+        // The kernel takes its time to spread new threads over the cores.
+        cpu_set_t core;
+        CPU_ZERO(&core);
+        CPU_SET(i % (unsigned)sysconf(_SC_NPROCESSORS_ONLN), &core);
+        ASSERT(pthread_setaffinity_np(runners[i].id, sizeof(core), &core) == 0);
     }
     struct timespec pause = {.tv_sec = (time_t)seconds,
                              .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
@@ -351,7 +360,7 @@ static void bench_rewrite(void)
 int main(int argc, char **argv)
 {
     uint64_t keys = 1000000;
-    double seconds = 0.5;
+    double seconds = 1;
     const char *what = argc > 1 ? argv[1] : "";
     for (int i = 2; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--keys") == 0) {

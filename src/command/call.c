@@ -116,6 +116,13 @@ static uint32_t prefetched_keys(const struct call *call)
     return call->key_count < PREFETCH_KEYS_MAX ? call->key_count : PREFETCH_KEYS_MAX;
 }
 
+void call_prefetch_tables(const struct call *call, const struct call_context *context)
+{
+    for (uint32_t i = 0, count = prefetched_keys(call); i < count; i++) {
+        keyspace_prefetch_table(context->keyspace, call->session->db, call->keys[i].hash);
+    }
+}
+
 void call_prefetch_pages(const struct call *call, const struct call_context *context)
 {
     for (uint32_t i = 0, count = prefetched_keys(call); i < count; i++) {

@@ -1,7 +1,7 @@
 /* call.h - one execution of a command: what its handler is lent.
  *
  *   dispatch: find the command, check arity, hash the keys     call_prepare
- *             prefetch (three steps, over a batch of calls)
+ *             prefetch (four steps, over a batch of calls)
  *             lock the keys' shards, run the handler, unlock   call_execute
  *
  * A handler reads call->argv, uses call->access on call->keys, and answers through
@@ -98,7 +98,8 @@ struct call_context {
 void call_prepare(struct call *call, const struct call_context *context, struct session *session,
                   const struct bytes *argv, uint32_t argc);
 
-/* The three steps of keyspace_prefetch_* for a prepared call. */
+/* The four steps of keyspace_prefetch_* for a prepared call. */
+void call_prefetch_tables(const struct call *call, const struct call_context *context);
 void call_prefetch_pages(const struct call *call, const struct call_context *context);
 void call_prefetch_buckets(const struct call *call, const struct call_context *context);
 void call_prefetch_entries(const struct call *call, const struct call_context *context);

@@ -287,9 +287,8 @@ static inline void hashtable_prefetch_element(const char *element)
 static inline void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash)
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
-    uint64_t tag = hashtable_tag(hash, segment.depth);
-    if (LIKELY(segment.n > 0)) {
-        unsigned home = hashtable_home(tag, segment.n);
+    if (segment.n > HASHTABLE_BUCKETS_FIRST) { // Else the array is in the table.
+        unsigned home = hashtable_home(hashtable_tag(hash, segment.depth), segment.n);
         __builtin_prefetch(&segment.pages->page[home / HASHTABLE_PAGE_BUCKETS]);
     }
 }

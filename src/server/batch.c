@@ -166,6 +166,9 @@ static void run_batch(struct worker *worker)
     struct batch_slot *slots = worker->batch;
     unsigned count = worker->batch_count;
     for (unsigned i = 0; i < count; i++) {
+        call_prefetch_pages(&slots[i].call, &worker->context);
+    }
+    for (unsigned i = 0; i < count; i++) {
         call_prefetch_buckets(&slots[i].call, &worker->context);
     }
     for (unsigned i = 0; i < count; i++) {
@@ -188,7 +191,7 @@ static void add_to_batch(struct worker *worker, struct client *client,
     slot->end = client->parsed;
     client->quota--;
     call_prepare(&slot->call, &worker->context, &client->session, space->args, result->argc);
-    call_prefetch_pages(&slot->call, &worker->context);
+    call_prefetch_tables(&slot->call, &worker->context);
     space->args += result->argc;
     space->args_max -= result->argc;
     space->text += result->text_size;

@@ -192,11 +192,19 @@ static const struct hashtable *table_at(const struct keyspace *keyspace, uint32_
     return generation == NULL ? NULL : &generation->tables[shard];
 }
 
-void keyspace_prefetch_pages(const struct keyspace *keyspace, uint32_t db, uint64_t hash)
+void keyspace_prefetch_table(const struct keyspace *keyspace, uint32_t db, uint64_t hash)
 {
     uint32_t shard = shard_of(keyspace, hash);
-    const struct hashtable *table = table_at(keyspace, db, shard);
     __builtin_prefetch(&keyspace->locks[shard], 1);
+    const struct hashtable *table = table_at(keyspace, db, shard);
+    if (LIKELY(table != NULL)) {
+        __builtin_prefetch(table);
+    }
+}
+
+void keyspace_prefetch_pages(const struct keyspace *keyspace, uint32_t db, uint64_t hash)
+{
+    const struct hashtable *table = table_at(keyspace, db, shard_of(keyspace, hash));
     if (LIKELY(table != NULL)) {
         hashtable_prefetch_pages(table, table_hash(keyspace, hash));
     }
