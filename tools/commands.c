@@ -107,9 +107,9 @@ static int lookup(void)
 
 static void markdown_row(FILE *out, const struct row *row)
 {
-    fprintf(out, "### %s\n\n```\n%s%s%s\n```\n\n", row->name, row->name,
+    fprintf(out, "\n### %s\n\n```\n%s%s%s\n```\n\n", row->name, row->name,
             row->usage[0] == '\0' ? "" : " ", row->usage);
-    fprintf(out, "%s.\n\n%s. Since %s.\n\n", row->summary, row->complexity, row->since);
+    fprintf(out, "%s.\n\n%s. Since %s.\n", row->summary, row->complexity, row->since);
 }
 
 static int markdown(FILE *out)
@@ -121,9 +121,9 @@ static int markdown(FILE *out)
             "markdown`; edit that file, not this one.\n"
             "Semantics and error texts are those of Redis 7.2.\n\n"
             "In the native text protocol `SET` takes its value as a payload: "
-            "`SET key expiry length`, then the value.\n\n");
+            "`SET key expiry length`, then the value.\n");
     for (unsigned group = 0; group < GROUPS; group++) {
-        fprintf(out, "## %s\n\n", titles[group]);
+        fprintf(out, "\n## %s\n", titles[group]);
         for (unsigned i = 0; i < ROWS; i++) {
             if (rows[i].group == group) {
                 markdown_row(out, &rows[i]);

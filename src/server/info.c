@@ -14,8 +14,8 @@
 static unsigned long long sum_counts(const struct server *server, size_t offset)
 {
     unsigned long long sum = 0;
-    for (unsigned i = 0; i < server->config.workers; i++) {
-        const char *counts = (const char *)&server->workers[i].counts;
+    for (unsigned i = 0; i < server->pool.count; i++) {
+        const char *counts = (const char *)&server->pool.workers[i].counts;
         sum += atomic_load_explicit((const _Atomic uint64_t *)(const void *)(counts + offset),
                                     memory_order_relaxed);
     }
@@ -81,8 +81,8 @@ static void print_clients(struct server *server, FILE *out)
 
 static void print_workers(struct server *server, FILE *out)
 {
-    for (unsigned i = 0; i < server->config.workers; i++) {
-        const struct worker *worker = &server->workers[i];
+    for (unsigned i = 0; i < server->pool.count; i++) {
+        const struct worker *worker = &server->pool.workers[i];
         (void)fprintf(out, "worker%u_clients:%u\r\nworker%u_commands:%llu\r\n", i,
                       atomic_load_explicit(&worker->connections, memory_order_relaxed), i,
                       (unsigned long long)atomic_load_explicit(&worker->counts.commands,
@@ -174,8 +174,8 @@ static void print_command(struct server *server, size_t index, FILE *out)
 {
     unsigned long long calls = 0, failed = 0, rejected = 0;
     double sampled_ns = 0, sampled_calls = 0;
-    for (unsigned i = 0; i < server->config.workers; i++) {
-        const struct command_counts *counts = &server->workers[i].counts.by_command[index];
+    for (unsigned i = 0; i < server->pool.count; i++) {
+        const struct command_counts *counts = &server->pool.workers[i].counts.by_command[index];
         calls += atomic_load_explicit(&counts->calls, memory_order_relaxed);
         failed += atomic_load_explicit(&counts->failed, memory_order_relaxed);
         rejected += atomic_load_explicit(&counts->rejected, memory_order_relaxed);

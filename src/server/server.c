@@ -83,7 +83,7 @@ static int choose_io(struct server *server, char error_out[SERVER_ERROR_MAX])
 static void wake_tender(void *context, unsigned tender)
 {
     struct server *server = context;
-    worker_wake_for_expiry(&server->workers[tender]);
+    worker_wake_for_expiry(&server->pool.workers[tender]);
 }
 
 static int make_run_id(struct server *server)
@@ -113,38 +113,11 @@ static int open_store(struct server *server)
     if (error < 0) {
         return error;
     }
-    size_t size = workers * sizeof(struct worker);
-    server->workers = aligned_alloc(64, (size + 63) / 64 * 64);
     server->keyspace = keyspace_create(&options);
-    if (server->workers == NULL || server->keyspace == NULL) {
+    if (server->keyspace == NULL) {
         return -ENOMEM;
     }
-    memset(server->workers, 0, size);
     return background_start(&server->background, server->keyspace);
-}
-
-static int start_workers(struct server *server)
-{
-    for (unsigned i = 0; i < server->config.workers; i++) {
-        int error = worker_init(&server->workers[i], server, i);
-        server->workers_ready++;
-        if (error < 0) {
-            return error;
-        }
-    }
-    for (unsigned i = 0; i < server->config.workers; i++) {
-        int error = worker_start(&server->workers[i]);
-        if (error < 0) {
-            return error;
-        }
-        server->workers_running++;
-        while (sem_wait(&server->started) != 0) {
-        }
-        if (server->start_error < 0) {
-            return server->start_error;
-        }
-    }
-    return 0;
 }
 
 static int listen_at(struct server *server, const char *host, char error_out[SERVER_ERROR_MAX])
@@ -236,7 +209,6 @@ int server_open(struct server *server, const struct config *config,
         return fail(error_out, error, "cannot write the log %s: %s; choose another --logfile",
                     config->log_path, strerror(-error));
     }
-    (void)sem_init(&server->started, 0, 0);
     server->started_ms = clock_wall_ms();
     raise_descriptor_limit(server);
     server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -249,9 +221,12 @@ int server_open(struct server *server, const struct config *config,
     if (error < 0) {
         return error;
     }
-    error = open_store(server);
+    error = thread_pool_open(&server->pool, server->config.workers);
     if (error == 0) {
-        error = start_workers(server);
+        error = open_store(server);
+    }
+    if (error == 0) {
+        error = thread_pool_start(&server->pool, server);
     }
     if (error < 0) {
         return fail(error_out, error, "cannot start %u workers: %s; try fewer --workers",
@@ -261,21 +236,6 @@ int server_open(struct server *server, const struct config *config,
 }
 
 // ---- serving ----
-
-static struct worker *least_loaded(struct server *server)
-{
-    struct worker *least = &server->workers[0];
-    unsigned fewest = atomic_load_explicit(&least->connections, memory_order_relaxed);
-    for (unsigned i = 1; i < server->config.workers; i++) {
-        unsigned count =
-            atomic_load_explicit(&server->workers[i].connections, memory_order_relaxed);
-        if (count < fewest) {
-            fewest = count;
-            least = &server->workers[i];
-        }
-    }
-    return least;
-}
 
 static void refuse(struct server *server, int fd)
 {
@@ -321,7 +281,7 @@ static void accept_from(struct server *server, struct listener *listener)
         uint64_t id =
             atomic_fetch_add_explicit(&server->connections_total, 1, memory_order_relaxed) + 1;
         atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
-        if (worker_connect(least_loaded(server), fd, peer, id) < 0) {
+        if (worker_connect(thread_pool_least_loaded(&server->pool), fd, peer, id) < 0) {
             server_connection_closed(server);
             refuse(server, fd);
         }
@@ -366,12 +326,6 @@ void server_stop(struct server *server)
     (void)written; // Only fails when it is readable already.
 }
 
-void server_worker_started(struct server *server, int error)
-{
-    server->start_error = error;
-    (void)sem_post(&server->started);
-}
-
 void server_connection_closed(struct server *server)
 {
     atomic_fetch_sub_explicit(&server->connections, 1, memory_order_relaxed);
@@ -385,30 +339,20 @@ void server_shut(struct server *server)
         listener_close(&server->listeners[i]);
     }
     server->listener_count = 0;
-    for (unsigned i = 0; i < server->workers_running; i++) {
-        worker_stop(&server->workers[i]);
-    }
-    for (unsigned i = 0; i < server->workers_running; i++) {
-        worker_join(&server->workers[i]);
-    }
-    server->workers_running = 0;
+    thread_pool_stop(&server->pool);
 }
 
 void server_close(struct server *server)
 {
     server_shut(server);
     background_stop(server->background);
-    for (unsigned i = 0; i < server->workers_ready; i++) {
-        worker_deinit(&server->workers[i]);
-    }
+    thread_pool_close(&server->pool);
     keyspace_destroy(server->keyspace);
-    free(server->workers);
     if (server->stop_fd >= 0) {
         (void)close(server->stop_fd);
     }
     if (server->spare_fd >= 0) {
         (void)close(server->spare_fd);
     }
-    (void)sem_destroy(&server->started);
     log_close(&server->log);
 }

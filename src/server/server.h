@@ -15,9 +15,8 @@
 #include "net/listener.h"
 #include "server/background.h"
 #include "server/config.h"
-#include "server/worker.h"
+#include "server/thread_pool.h"
 
-#include <semaphore.h>
 #include <stdatomic.h>
 
 enum { LISTENERS_MAX = CONFIG_BINDS_MAX + 1, RUN_ID_SIZE = 40 };
@@ -28,17 +27,13 @@ struct server {
     enum loop_kind io; // What config.io came to.
     struct keyspace *keyspace;
     struct background *background;
-    struct worker *workers;
-    unsigned workers_ready; // Initialised, and of these
-    unsigned workers_running;
+    struct thread_pool pool;
     struct listener listeners[LISTENERS_MAX];
     unsigned listener_count;
     struct call_host host;
     int stop_fd;   // An eventfd: readable when the server is to stop.
     int spare_fd;  // Given up to answer connections at the limit of descriptors.
     int signal_fd; // -1: no signals are handled.
-    sem_t started;
-    int start_error;
     uint64_t started_ms;
     char run_id[RUN_ID_SIZE + 1];
     _Atomic unsigned connections;
@@ -68,9 +63,6 @@ void server_shut(struct server *server);
 void server_close(struct server *server);
 
 /* ---- for workers and handlers ---- */
-
-/* A worker's loop is open (error 0), or is not. */
-void server_worker_started(struct server *server, int error);
 
 /* One connection less. */
 void server_connection_closed(struct server *server);

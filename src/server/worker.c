@@ -426,7 +426,7 @@ static void *run(void *context)
     if (error == 0) {
         error = loop_watch(worker->loop, worker->mailbox.event_fd);
     }
-    server_worker_started(worker->server, error);
+    thread_pool_started(&worker->server->pool, error);
     if (error < 0) {
         return NULL;
     }

@@ -54,7 +54,7 @@ static void expect_flags(int fd)
 /* A path in a fresh directory. */
 static void make_path(char directory[64], char path[96])
 {
-    snprintf(directory, 64, "/tmp/test_listener.XXXXXX");
+    snprintf(directory, 64, "%s/test_listener.XXXXXX", P_tmpdir);
     ck_assert_ptr_nonnull(mkdtemp(directory));
     snprintf(path, 96, "%s/socket", directory);
 }
