@@ -374,6 +374,7 @@ void crowd_close(struct crowd *crowd)
         return;
     }
     struct problem ignored;
+    // cppcheck-suppress autoVariables ; the crowd does not outlive this function.
     crowd->problem = &ignored;
     crowd->failed = true; // What still arrives is of no interest.
     for (unsigned i = 0; crowd->connections != NULL && i < crowd->setup.connections; i++) {

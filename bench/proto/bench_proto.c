@@ -62,7 +62,7 @@ static void measure(struct bench *bench, const char *name, work_fn work)
 
 static void parse_stream(struct bench *bench)
 {
-    struct bytes args[16];
+    struct bytes args[16] = {0};
     struct parse_space space = {.args = args, .args_max = 16};
     struct parser parser = {0};
     struct parse_result result;

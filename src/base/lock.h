@@ -53,9 +53,9 @@ void lock_wake_parked(struct lock *lock);
 static inline void lock_release(struct lock *lock)
 {
     // Release pairs with the acquire in lock_try.
-    if (__builtin_expect(
-            atomic_exchange_explicit(&lock->state, LOCK_FREE, memory_order_release) != LOCK_TAKEN,
-            0)) {
+    if (__builtin_expect(atomic_exchange_explicit(&lock->state, LOCK_FREE, memory_order_release) !=
+                             LOCK_TAKEN,
+                         0)) {
         lock_wake_parked(lock);
     }
 }

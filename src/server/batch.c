@@ -141,7 +141,7 @@ static void empty_batch(struct worker *worker)
 static void run_slot(struct worker *worker, struct batch_slot *slot, struct client **current)
 {
     struct client *client = slot->client;
-    if (client != *current) {
+    if (*current == NULL || client != *current) {
         close_part(worker, *current);
         *current = client;
         output_begin(&worker->output, &client->chain);
@@ -263,10 +263,10 @@ static void answer_mistake(struct worker *worker, struct client *client,
 static bool take_request(struct worker *worker, struct client *client)
 {
     struct bytes pending = client_pending(client);
-    pending = bytes_make(pending.data + client->parsed, pending.size - client->parsed);
-    if (pending.size == 0) {
+    if (pending.size <= client->parsed) {
         return false;
     }
+    pending = bytes_make(pending.data + client->parsed, pending.size - client->parsed);
     if (UNLIKELY(client->session.protocol == PROTOCOL_UNKNOWN)) {
         client->session.protocol = protocol_detect(pending.data[0]);
     }

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -39,11 +40,12 @@ static void print_human(FILE *out, const char *name, uint64_t bytes)
 static uint64_t resident_bytes(void)
 {
     unsigned long long pages = 0;
+    char line[128];
     FILE *statm = fopen("/proc/self/statm", "re");
     if (statm != NULL) {
-        if (fscanf(statm, "%*s %llu", &pages) != 1) {
-            pages = 0;
-        }
+        // "size resident ...", in pages.
+        const char *resident = fgets(line, sizeof(line), statm) == NULL ? NULL : strchr(line, ' ');
+        pages = resident == NULL ? 0 : strtoull(resident, NULL, 10);
         (void)fclose(statm);
     }
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -135,11 +137,12 @@ static void print_stats(struct server *server, FILE *out)
         out,
         "total_connections_received:%llu\r\ntotal_commands_processed:%llu\r\n"
         "total_net_input_bytes:%llu\r\ntotal_net_output_bytes:%llu\r\n"
-        "rejected_connections:%llu\r\n",
+        "rejected_connections:%llu\r\ntotal_error_replies:%llu\r\n",
         (unsigned long long)atomic_load_explicit(&server->connections_total, memory_order_relaxed),
         SUM(server, commands), SUM(server, bytes_in), SUM(server, bytes_out),
         (unsigned long long)atomic_load_explicit(&server->connections_rejected,
-                                                 memory_order_relaxed));
+                                                 memory_order_relaxed),
+        SUM(server, errors));
     (void)fprintf(out,
                   "expired_keys:%llu\r\nevicted_keys:0\r\nkeyspace_hits:%llu\r\n"
                   "keyspace_misses:%llu\r\nclient_output_buffer_limit_disconnections:%llu\r\n",

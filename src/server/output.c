@@ -120,9 +120,7 @@ unsigned chain_parts(const struct chain *chain, struct iovec *parts, unsigned pa
         size_t size = chunk->size - skip;
         size = size < bytes_max - bytes ? size : bytes_max - bytes;
         if (size > 0) {
-            // The kernel only reads through iov_base.
-            parts[count++] = (struct iovec){.iov_base = (void *)(uintptr_t)(chunk->data + skip),
-                                            .iov_len = size};
+            parts[count++] = part_of_bytes(bytes_make(chunk->data + skip, size));
         }
         bytes += size;
         skip = 0;

@@ -64,6 +64,16 @@ NODISCARD int chain_prepend(struct chain *chain, struct store_thread *thread, st
 /* Append another chain, which is left empty. */
 void chain_splice(struct chain *chain, struct chain *tail);
 
+/* The bytes as a part of a send, through which the kernel only reads. */
+static inline struct iovec part_of_bytes(struct bytes bytes)
+{
+    union {
+        const char *in;
+        void *out;
+    } base = {.in = bytes.data};
+    return (struct iovec){.iov_base = base.out, .iov_len = bytes.size};
+}
+
 /* Describe up to `parts_max` parts and about `bytes_max` bytes from the front. */
 unsigned chain_parts(const struct chain *chain, struct iovec *parts, unsigned parts_max,
                      size_t bytes_max);

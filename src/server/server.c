@@ -69,12 +69,12 @@ static int choose_io(struct server *server, char error_out[SERVER_ERROR_MAX])
     int error = loop_open(server->config.io, &loop, &refusal);
     if (error < 0) {
         return fail(error_out, error, "cannot use --io %s: %s; --io auto takes what works",
-                    server->config.io == LOOP_URING ? "uring" : "epoll", strerror(-error));
+                    server->config.io == LOOP_URING ? "uring" : "epoll", strerrordesc_np(-error));
     }
     server->io = strcmp(loop_name(loop), "epoll") == 0 ? LOOP_EPOLL : LOOP_URING;
     if (server->config.io == LOOP_AUTO && server->io == LOOP_EPOLL) {
         log_write(&server->log, LOG_LEVEL_NOTICE, "io_uring is refused (%s): using epoll",
-                  strerror(-refusal));
+                  strerrordesc_np(-refusal));
     }
     loop_close(loop);
     return 0;
@@ -138,7 +138,7 @@ static int listen_at(struct server *server, const char *host, char error_out[SER
         return fail(error_out, error,
                     "cannot listen on %s port %u: %s; choose with --bind and "
                     "--port",
-                    host, port, error == -EINVAL ? "no such address" : strerror(-error));
+                    host, port, error == -EINVAL ? "no such address" : strerrordesc_np(-error));
     }
     server->listener_count++;
     return 0;
@@ -159,7 +159,7 @@ static int listen_unix(struct server *server, char error_out[SERVER_ERROR_MAX])
         return fail(error_out, error,
                     "cannot listen on %s: %s; choose a --unixsocket in a "
                     "directory that can be written to",
-                    path, strerror(-error));
+                    path, strerrordesc_np(-error));
     }
     server->listener_count++;
     return 0;
@@ -207,7 +207,7 @@ int server_open(struct server *server, const struct config *config,
     int error = log_open(&server->log, config->log_path, config->log_level);
     if (error < 0) {
         return fail(error_out, error, "cannot write the log %s: %s; choose another --logfile",
-                    config->log_path, strerror(-error));
+                    config->log_path, strerrordesc_np(-error));
     }
     server->started_ms = clock_wall_ms();
     raise_descriptor_limit(server);
@@ -215,7 +215,7 @@ int server_open(struct server *server, const struct config *config,
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (server->stop_fd < 0 || server->spare_fd < 0) {
         return fail(error_out, -errno, "cannot open descriptors: %s; raise ulimit -n",
-                    strerror(errno));
+                    strerrordesc_np(errno));
     }
     error = choose_io(server, error_out);
     if (error < 0) {
@@ -230,7 +230,7 @@ int server_open(struct server *server, const struct config *config,
     }
     if (error < 0) {
         return fail(error_out, error, "cannot start %u workers: %s; try fewer --workers",
-                    server->config.workers, strerror(-error));
+                    server->config.workers, strerrordesc_np(-error));
     }
     return open_listeners(server, error_out);
 }

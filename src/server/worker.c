@@ -252,8 +252,7 @@ static void handle_event(struct worker *worker, const struct loop_event *event)
 // Send from the arena. Only if the kernel does not take all of it will it say so.
 static void send_run(struct worker *worker, struct client *client)
 {
-    const struct iovec part = {.iov_base = (void *)(uintptr_t)client->run.data,
-                               .iov_len = client->run.size};
+    const struct iovec part = part_of_bytes(client->run);
     client->sends_run = true;
     counter_add(&worker->counts.bytes_out, client->run.size);
     loop_send(worker->loop, &client->stream, &part, 1, LOOP_SEND_ONCE);
@@ -287,11 +286,10 @@ static void send_client(struct worker *worker, struct client *client)
         return;
     }
     // The last replies are sent to the end before the connection closes.
-    if (run.size > 0 && chain_prepend(&client->chain, worker->store, run) < 0) {
-        worker_shut(worker, client);
-    } else if (client->chain.bytes > 0) {
+    bool is_kept = run.size == 0 || chain_prepend(&client->chain, worker->store, run) == 0;
+    if (is_kept && client->chain.bytes > 0) {
         send_chain(worker, client);
-    } else if (client->is_closing) {
+    } else if (!is_kept || client->is_closing) {
         worker_shut(worker, client);
     }
 }

@@ -6,6 +6,9 @@
 
 #include <assert.h>
 
+enum { POINTER_SIZE = sizeof(void *) };
+
+static_assert(POINTER_SIZE == sizeof(int64_t), "payload_size counts on it");
 static_assert(sizeof(struct heap_node) == 12, "drawn in entry.h");
 static_assert(offsetof(struct entry, rest) == ENTRY_HEADER_SIZE, "drawn in entry.h");
 static_assert(STRING_EMBEDDED_MAX <= UINT16_MAX, "value_size holds every embedded string");
@@ -70,7 +73,7 @@ struct value *entry_value(const struct entry *entry)
 {
     DEBUG_ASSERT(entry_encoding(entry) == ENTRY_VALUE);
     struct value *value;
-    memcpy(&value, payload_at(entry), sizeof(value));
+    memcpy(&value, payload_at(entry), POINTER_SIZE);
     return value;
 }
 
@@ -92,7 +95,7 @@ struct payload entry_payload(const struct entry *entry)
         memcpy(&payload.integer, at, sizeof(payload.integer));
         break;
     case ENTRY_VALUE:
-        memcpy(&payload.value, at, sizeof(payload.value));
+        memcpy(&payload.value, at, POINTER_SIZE);
         break;
     }
     return payload;
@@ -132,7 +135,7 @@ static void write_payload(struct entry *entry, char *at, const struct payload *p
         return;
     case ENTRY_VALUE:
         entry->value_size = 0;
-        memcpy(at, &payload->value, sizeof(payload->value));
+        memcpy(at, &payload->value, POINTER_SIZE);
         return;
     }
 }

@@ -10,18 +10,19 @@ enum { GET_SIZE = 36, SET_SIZE = 107 };
 static const struct workload_spec usual = {
     .keys = 1000, .key_size = 16, .value_size = 64, .read_share = 0.9, .seed = 9};
 
-static struct workload open_workload(struct workload_spec spec, enum workload_kind kind)
+// In place: a workload points into itself.
+static void open_workload(struct workload *workload, struct workload_spec spec,
+                          enum workload_kind kind)
 {
-    struct workload workload;
     struct problem problem;
-    ck_assert_int_eq(workload_open(&workload, &spec, kind, &problem), 0);
-    return workload;
+    ck_assert_int_eq(workload_open(workload, &spec, kind, &problem), 0);
 }
 
 TEST(gets_and_sets_come_in_their_share)
 {
     enum { REQUESTS = 100000 };
-    struct workload workload = open_workload(usual, WORKLOAD_MEASURED);
+    struct workload workload;
+    open_workload(&workload, usual, WORKLOAD_MEASURED);
     char out[SET_SIZE];
     int gets = 0;
     ck_assert_uint_eq(workload.request_size_max, SET_SIZE);
@@ -40,7 +41,8 @@ TEST(a_share_of_one_sends_only_gets_and_zero_only_sets)
     for (int share = 0; share <= 1; share++) {
         struct workload_spec spec = usual;
         spec.read_share = share;
-        struct workload workload = open_workload(spec, WORKLOAD_MEASURED);
+        struct workload workload;
+        open_workload(&workload, spec, WORKLOAD_MEASURED);
         char out[SET_SIZE];
         ck_assert_uint_eq(workload.request_size_max, share == 1 ? GET_SIZE : SET_SIZE);
         for (int i = 0; i < 1000; i++) {
@@ -52,7 +54,8 @@ TEST(a_share_of_one_sends_only_gets_and_zero_only_sets)
 
 TEST(a_floor_gets_requests_of_the_mean_size)
 {
-    struct workload workload = open_workload(usual, WORKLOAD_FLOOR);
+    struct workload workload;
+    open_workload(&workload, usual, WORKLOAD_FLOOR);
     char out[SET_SIZE];
     ck_assert_uint_eq(workload.request_size_max, 43); // 0.9 x 36 + 0.1 x 107 = 43.1
     for (int i = 0; i < 1000; i++) {
@@ -61,7 +64,7 @@ TEST(a_floor_gets_requests_of_the_mean_size)
     workload_close(&workload);
     struct workload_spec spec = usual;
     spec.read_share = 0;
-    workload = open_workload(spec, WORKLOAD_FLOOR);
+    open_workload(&workload, spec, WORKLOAD_FLOOR);
     ck_assert_uint_eq(workload_write(&workload, out), SET_SIZE);
     workload_close(&workload);
 }
@@ -69,7 +72,8 @@ TEST(a_floor_gets_requests_of_the_mean_size)
 TEST(populating_writes_every_key_once)
 {
     struct workload_spec spec = usual;
-    struct workload workload = open_workload(spec, WORKLOAD_POPULATE);
+    struct workload workload;
+    open_workload(&workload, spec, WORKLOAD_POPULATE);
     char out[SET_SIZE];
     char expected[32];
     for (int key = 0; key < 1000; key++) {
@@ -84,8 +88,10 @@ TEST(populating_writes_every_key_once)
 
 TEST(the_same_seed_gives_the_same_requests)
 {
-    struct workload one = open_workload(usual, WORKLOAD_MEASURED);
-    struct workload two = open_workload(usual, WORKLOAD_MEASURED);
+    struct workload one;
+    open_workload(&one, usual, WORKLOAD_MEASURED);
+    struct workload two;
+    open_workload(&two, usual, WORKLOAD_MEASURED);
     char left[SET_SIZE];
     char right[SET_SIZE];
     for (int i = 0; i < 1000; i++) {
