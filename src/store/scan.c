@@ -83,26 +83,46 @@ static const struct entry *pick(struct access *access, uint32_t shard, struct ra
     return NULL;
 }
 
+// Visit a live entry of a shard, picked at random; false when there is none or it is busy.
+static bool visit_random(struct access *access, uint32_t shard, struct random *random,
+                         keyspace_visit visit, void *context)
+{
+    if (is_empty(&access->generation->tables[shard]) ||
+        !keyspace_lock(access->keyspace, &shard, 1, NULL)) {
+        return false;
+    }
+    const struct entry *entry = pick(access, shard, random);
+    if (entry != NULL) {
+        visit(entry, context);
+    }
+    keyspace_unlock(access->keyspace, &shard, 1);
+    return entry != NULL;
+}
+
 bool keyspace_random(struct access *access, struct random *random, keyspace_visit visit,
                      void *context)
 {
-    struct keyspace *keyspace = access->keyspace;
+    // Any shard is as likely as any other, unless so few have keys that guessing fails.
+    enum { GUESSES = 128 };
+    uint32_t shards = access->keyspace->shards;
     if (access->generation == NULL) {
         return false;
     }
-    uint32_t start = (uint32_t)random_below(random, keyspace->shards);
-    for (uint32_t i = 0; i < keyspace->shards; i++) {
-        uint32_t shard = (start + i) & (keyspace->shards - 1);
-        if (is_empty(&access->generation->tables[shard]) ||
-            !keyspace_lock(keyspace, &shard, 1, NULL)) {
-            continue;
+    for (int i = 0; i < GUESSES; i++) {
+        if (visit_random(access, (uint32_t)random_below(random, shards), random, visit, context)) {
+            return true;
         }
-        const struct entry *entry = pick(access, shard, random);
-        if (entry != NULL) {
-            visit(entry, context);
+    }
+    uint32_t chosen = 0;
+    uint32_t seen = 0; // Shards with keys; each replaces the choice with a chance of 1 in seen.
+    for (uint32_t shard = 0; shard < shards; shard++) {
+        if (!is_empty(&access->generation->tables[shard]) && random_below(random, ++seen) == 0) {
+            chosen = shard;
         }
-        keyspace_unlock(keyspace, &shard, 1);
-        if (entry != NULL) {
+    }
+    // The choice may be busy, or have nothing but what is past its deadline: then the next one.
+    for (uint32_t i = 0; seen > 0 && i < shards; i++) {
+        if (visit_random(access, (chosen + i) & (shards - 1), random, visit, context)) {
             return true;
         }
     }
