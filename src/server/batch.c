@@ -107,6 +107,10 @@ static bool may_execute(const struct client *client)
  * was parsed but not executed (it was suspended in between) is parsed again later. */
 static void settle(struct client *client)
 {
+    if (UNLIKELY(client->is_shut)) {
+        client->parsed = client->consumed = 0; // Its input is gone.
+        return;
+    }
     if (client->consumed < client->parsed) {
         client->parser = (struct parser){0};
     }
@@ -251,8 +255,11 @@ static void answer_mistake(struct worker *worker, struct client *client,
     reply_error(&reply, "%s", result->error);
     counter_add(&worker->counts.errors, 1);
     output_close(worker, client);
-    client_consume(client, result->size);
     client->quota--;
+    if (client->is_shut) {
+        return;
+    }
+    client_consume(client, result->size);
     if (result->status == PARSE_FATAL) {
         client->is_closing = true;
     }

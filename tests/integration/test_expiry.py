@@ -97,18 +97,13 @@ class Expiry(ServerCase):
         self.expect(b'v', 'GET', 'stays')
 
     def test_deadlines_that_change(self):
-        self.c('SET', 'later', 'v', 'PX', 30)
-        self.c('EXPIRE', 'later', 1000)
-        self.c('SET', 'never', 'v', 'PX', 30)
-        self.c('PERSIST', 'never')
-        self.c('SET', 'overwritten', 'v', 'PX', 30)
-        self.c('SET', 'overwritten', 'w')
-        self.c('SET', 'sooner', 'v', 'EX', 1000)
-        self.c('PEXPIRE', 'sooner', 30)
-        self.c('SET', 'deleted', 'v', 'PX', 30)
-        self.c('DEL', 'deleted')
-        self.c('SET', 'deleted', 'again')
-        self.c('SET', 'marker', 'v', 'PX', 60)
+        self.c.pipeline([  # At once, so that none expires before it is changed.
+            ('SET', 'later', 'v', 'PX', 30), ('EXPIRE', 'later', 1000),
+            ('SET', 'never', 'v', 'PX', 30), ('PERSIST', 'never'),
+            ('SET', 'overwritten', 'v', 'PX', 30), ('SET', 'overwritten', 'w'),
+            ('SET', 'sooner', 'v', 'EX', 1000), ('PEXPIRE', 'sooner', 30),
+            ('SET', 'deleted', 'v', 'PX', 30), ('DEL', 'deleted'), ('SET', 'deleted', 'again'),
+            ('SET', 'marker', 'v', 'PX', 60)])
         wait_until(lambda: self.c('EXISTS', 'marker') == 0, what='the last deadline')
         self.expect([b'v', b'v', b'w', None, b'again'],
                     'MGET', 'later', 'never', 'overwritten', 'sooner', 'deleted')
