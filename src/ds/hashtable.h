@@ -84,14 +84,14 @@ void hashtable_drain(struct hashtable *table, struct pool *pool, hashtable_visit
 
 /* Bring what leads to the hash's bucket into the cache. Needs no lock; for callers with
  * more than a handful of lookups in flight, some 50 ns before hashtable_prefetch_bucket. */
-static inline void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash);
+static PREFETCHES void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash);
 
 /* Bring the hash's bucket into the cache, for writing. Needs no lock. */
-static inline void hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash);
+static PREFETCHES void hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash);
 
 /* Bring the elements that the bucket's tags point at into the cache (two lines
  * each). Needs no lock; best some 100 ns after hashtable_prefetch_bucket. */
-static inline void hashtable_prefetch_elements(const struct hashtable *table, uint64_t hash);
+static PREFETCHES void hashtable_prefetch_elements(const struct hashtable *table, uint64_t hash);
 
 /* Borrow the element that matches; NULL when there is none. */
 static inline void *hashtable_find(const struct hashtable *table, uint64_t hash,
@@ -277,14 +277,14 @@ static inline unsigned hashtable_hits(const struct hashtable_bucket *bucket, uin
 #endif
 
 /* The lines that hold an element's first HASHTABLE_ELEMENT_PREFETCHED bytes. */
-static inline void hashtable_prefetch_element(const char *element)
+static PREFETCHES void hashtable_prefetch_element(const char *element)
 {
     __builtin_prefetch(element);
     __builtin_prefetch(element + 64);
     __builtin_prefetch(element + HASHTABLE_ELEMENT_PREFETCHED - 1);
 }
 
-static inline void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash)
+static PREFETCHES void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash)
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
     if (segment.n > HASHTABLE_BUCKETS_FIRST) { // Else the array is in the table.
@@ -293,7 +293,7 @@ static inline void hashtable_prefetch_pages(const struct hashtable *table, uint6
     }
 }
 
-static inline void hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash)
+static PREFETCHES void hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash)
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
     uint64_t tag = hashtable_tag(hash, segment.depth);
@@ -302,7 +302,7 @@ static inline void hashtable_prefetch_bucket(const struct hashtable *table, uint
     }
 }
 
-static inline void hashtable_prefetch_elements(const struct hashtable *table, uint64_t hash)
+static PREFETCHES void hashtable_prefetch_elements(const struct hashtable *table, uint64_t hash)
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
     if (segment.n == 0) {
