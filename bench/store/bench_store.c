@@ -35,7 +35,9 @@ static struct keyspace *make_keyspace(unsigned threads)
 
 static void write_key(uint64_t number, char key[KEY_SIZE])
 {
-    memcpy(key, "key:", 4);
+    for (int i = 0; i < 4; i++) {
+        key[i] = "key:"[i];
+    }
     for (int i = KEY_SIZE - 1; i >= 4; i--, number /= 10) {
         key[i] = (char)('0' + number % 10);
     }
@@ -43,10 +45,12 @@ static void write_key(uint64_t number, char key[KEY_SIZE])
 
 static uint64_t resident_bytes(void)
 {
-    unsigned long pages = 0;
+    char line[128] = "";
     FILE *statm = fopen("/proc/self/statm", "re");
-    ASSERT(statm != NULL && fscanf(statm, "%*s %lu", &pages) == 1);
+    ASSERT(statm != NULL && fgets(line, sizeof(line), statm) != NULL);
     (void)fclose(statm);
+    const char *resident = strchr(line, ' '); // "size resident ...", in pages.
+    uint64_t pages = resident == NULL ? 0 : strtoull(resident, NULL, 10);
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
@@ -204,20 +208,26 @@ static void *run(void *context)
     return requests;
 }
 
+struct scale {
+    struct keyspace *keyspace;
+    struct store_thread *store[THREADS_MAX];
+    uint64_t keys;
+    double seconds;
+};
+
 // Requests per second of `threads` threads together.
-static double measure(struct keyspace *keyspace, struct store_thread **store, unsigned threads,
-                      uint64_t keys, bool writes, double seconds)
+static double measure(const struct scale *scale, unsigned threads, bool writes)
 {
     _Atomic bool stops = false;
     struct runner *runners = aligned_alloc(128, threads * sizeof(*runners));
     uint64_t start = clock_monotonic_ns();
     for (unsigned i = 0; i < threads; i++) {
-        runners[i] = (struct runner){.keyspace = keyspace,
-                                     .thread = store[i],
-                                     .keys = keys,
+        runners[i] = (struct runner){.keyspace = scale->keyspace,
+                                     .thread = scale->store[i],
+                                     .keys = scale->keys,
                                      .writes = writes,
                                      .stops = &stops,
-                                     .random = {start + i * 977}};
+                                     .random = {start + i * UINT64_C(977)}};
         ASSERT(pthread_create(&runners[i].id, NULL, run, &runners[i]) == 0);
         // The kernel takes its time to spread new threads over the cores.
         cpu_set_t core;
@@ -225,8 +235,9 @@ static double measure(struct keyspace *keyspace, struct store_thread **store, un
         CPU_SET(i % (unsigned)sysconf(_SC_NPROCESSORS_ONLN), &core);
         ASSERT(pthread_setaffinity_np(runners[i].id, sizeof(core), &core) == 0);
     }
-    struct timespec pause = {.tv_sec = (time_t)seconds,
-                             .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    double whole = (double)(time_t)scale->seconds;
+    struct timespec pause = {.tv_sec = (time_t)whole,
+                             .tv_nsec = (long)((scale->seconds - whole) * 1e9)};
     (void)nanosleep(&pause, NULL);
     atomic_store(&stops, true);
     uint64_t done = 0;
@@ -261,18 +272,18 @@ static void bench_scale(uint64_t keys, double seconds)
     struct store_thread *loader = keyspace_thread_create(keyspace);
     populate(keyspace, loader, keys, 0);
     pool_offline(loader->pool);
-    struct store_thread *store[THREADS_MAX];
+    struct scale scale = {.keyspace = keyspace, .keys = keys, .seconds = seconds};
     for (int i = 0; i < THREADS_MAX; i++) {
-        store[i] = keyspace_thread_create(keyspace);
-        pool_offline(store[i]->pool);
+        scale.store[i] = keyspace_thread_create(keyspace);
+        pool_offline(scale.store[i]->pool);
     }
     for (int writes = 0; writes < 2; writes++) {
         double one[TURNS], two_to_one[TURNS], eight_to_two[TURNS];
         for (int turn = 0; turn < TURNS; turn++) {
-            one[turn] = measure(keyspace, store, 1, keys, writes != 0, seconds);
-            double two = measure(keyspace, store, 2, keys, writes != 0, seconds);
+            one[turn] = measure(&scale, 1, writes != 0);
+            double two = measure(&scale, 2, writes != 0);
             two_to_one[turn] = two / one[turn];
-            eight_to_two[turn] = measure(keyspace, store, 8, keys, writes != 0, seconds) / two;
+            eight_to_two[turn] = measure(&scale, 8, writes != 0) / two;
         }
         const char *verb = writes ? "set" : "get";
         (void)printf("%s_ns_one_thread %.1f\n", verb, 1e9 / median(one, TURNS));

@@ -107,9 +107,10 @@ static bool chunk_add(struct depot *depot, uint32_t slab_size)
         slab->chunk = chunk;
         list_push(&depot->chunks.free[kind_of(slab_size)], slab);
     }
+    // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the slabs point to the record.
     depot->chunks.empty_chunks[kind_of(slab_size)]++;
     atomic_fetch_add_explicit(&depot->mapped, CHUNK_SIZE, memory_order_relaxed);
-    return true; // NOLINT(clang-analyzer-unix.Malloc): the slabs point to the record.
+    return true;
 }
 
 static void chunk_unmap(struct depot *depot, struct chunk *chunk)

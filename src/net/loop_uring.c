@@ -439,7 +439,7 @@ static void learn(struct coalescing *c, unsigned ready)
 /* Submit, and wait for several completions but not for long. Their number. */
 static unsigned enter_coalescing(struct loop_uring *uring)
 {
-    struct __kernel_timespec window = {.tv_nsec = COALESCE_US * 1000};
+    struct __kernel_timespec window = {.tv_nsec = COALESCE_US * 1000LL};
     struct io_uring_cqe *first;
     // Whatever fails here fails again in the call that follows when nothing is ready.
     (void)io_uring_submit_and_wait_timeout(&uring->ring, &first, uring->coalescing.target, &window,
