@@ -17,11 +17,6 @@
  * those. Hence waiting for one completion sleeps if all sends went through, and does
  * not if one of them did not.
  *
- * Under load the loop waits for several completions at once, up to COALESCE_US: a turn
- * for one request costs nearly as much as a turn for eight. How many is learnt: one more
- * while that many come in time, half when they do not, and from one on a new attempt only
- * after ever longer pauses. So a lone client, or a slow one, is not kept waiting.
- *
  * user_data is the stream's address with the operation in its low bits. A stream
  * counts the operations whose completions are still to come; ONCE sends are not
  * counted, as theirs are here when the submission is over.
@@ -41,16 +36,11 @@ enum {
     // Where RLIMIT_MEMLOCK is low: some kernels count the queues, 200 KiB and 35 KiB.
     SUBMISSIONS_SMALL = 256,
     COMPLETIONS_SMALL = 1024,
-    BUFFERS = 1024,
+    BUFFERS = 256,
     BUFFER_SIZE = 4096,
     MESSAGES = 128, // Sends of several parts between two submissions,
     PARTS = 1024,   // and their parts.
     PREFETCH_DISTANCE = 4,
-    COALESCE_US = 40,
-    COALESCE_MAX = 16,          // Completions to wait for at most.
-    COALESCE_GROW = 8,          // Turns that found enough before one more is tried,
-    COALESCE_PAUSE = 256,       // and turns without waiting after an attempt in vain: at first
-    COALESCE_PAUSE_MAX = 16384, // and at last.
 };
 
 enum operation { RECEIVE, SEND_ONCE, SEND_WAIT, CANCEL, WATCH, OPERATION_MASK = 7 };
@@ -62,17 +52,9 @@ enum state {
     SHUT = 8,
 };
 
-/* How many completions a turn waits for. */
-struct coalescing {
-    unsigned target;
-    unsigned turns; // Until the next change upwards.
-    unsigned pause;
-};
-
 struct loop_uring {
     struct loop loop;
     struct io_uring ring;
-    struct coalescing coalescing;
     struct io_uring_buf_ring *buffer_ring;
     char *buffers;
     struct event_list *filling; // Not the one that is lent.
@@ -416,51 +398,10 @@ static int collect(struct loop_uring *uring)
     }
 }
 
-/* A turn that waited for `target` completions found `ready`. */
-static void learn(struct coalescing *c, unsigned ready)
-{
-    if (ready < c->target) {
-        c->target /= 2;
-        c->turns = COALESCE_GROW;
-        if (c->target <= 1) {
-            c->target = 1;
-            c->turns = c->pause;
-            c->pause = c->pause < COALESCE_PAUSE_MAX ? 2 * c->pause : COALESCE_PAUSE_MAX;
-        }
-    } else if (--c->turns == 0) {
-        c->target += c->target < COALESCE_MAX;
-        c->turns = COALESCE_GROW;
-        if (c->target > 2) {
-            c->pause = COALESCE_PAUSE;
-        }
-    }
-}
-
-/* Submit, and wait for several completions but not for long. Their number. */
-static unsigned enter_coalescing(struct loop_uring *uring)
-{
-    struct __kernel_timespec window = {.tv_nsec = COALESCE_US * 1000LL};
-    struct io_uring_cqe *first;
-    // Whatever fails here fails again in the call that follows when nothing is ready.
-    (void)io_uring_submit_and_wait_timeout(&uring->ring, &first, uring->coalescing.target, &window,
-                                           NULL);
-    return io_uring_cq_ready(&uring->ring);
-}
-
 /* The system call of the turn. 0 or negative errno. */
 static int enter(struct loop_uring *uring, int64_t timeout_us)
 {
     struct io_uring *ring = &uring->ring;
-    bool may_sleep = timeout_us < 0 || timeout_us > COALESCE_US;
-    if (may_sleep && uring->coalescing.target > 1) {
-        unsigned ready = enter_coalescing(uring);
-        learn(&uring->coalescing, ready);
-        if (ready > 0) {
-            return submit(uring);
-        }
-    } else if (may_sleep) {
-        learn(&uring->coalescing, 1);
-    }
     int result;
     if (timeout_us < 0) {
         result = io_uring_submit_and_wait(ring, 1);
@@ -567,7 +508,6 @@ static int uring_open(struct loop **loop_out)
     uring->loop.ops = &loop_uring_ops;
     uring->filling = &uring->lists[0];
     uring->watched_fd = -1;
-    uring->coalescing = (struct coalescing){1, COALESCE_PAUSE, COALESCE_PAUSE};
     *loop_out = &uring->loop;
     return 0;
 }
