@@ -4,7 +4,7 @@
  *                                                overwrites in batches of 16
  *   bench_store growth  --keys N                 longest single insert (thread CPU time) and peak
  *                                                memory against final
- *   bench_store memory                           RSS per key, with and without TTL, 1 M keys
+ *   bench_store memory, memory-ttl               RSS per key, without and with TTL, 1 M keys
  *   bench_store rewrite                          RSS against live bytes after 20 rewrites
  *
  * Prints one "name value" pair per line. The shards' locks are tried and, when busy, the

@@ -1,6 +1,6 @@
 /* zset.h - a sorted set: members with scores, ordered by (score, member).
  *
- *   small:  packed   one block of (score, size, bytes) in order          scan
+ *   small:  packed   one block of three arrays: scores, ends, bytes      O(n)
  *   large:  table    member -> element        ds/hashtable.h             O(1)
  *           tree     elements in order        ds/avl.h                   O(log n)
  *
