@@ -29,7 +29,7 @@ def call_and_drain(client, request, buffer):
 
 def repeat_request(server, stop, rounds, *words):
     """Noise: one large request after the other."""
-    buffer = memoryview(bytearray(4 * MIB))
+    buffer = memoryview(bytearray(64 * 1024))
     with Client(server) as client:
         while not stop.is_set():
             call_and_drain(client, encode(*words), buffer)
@@ -49,7 +49,7 @@ def delete_sets(server, stop, rounds, seconds):
 def send_long_pipeline(server, stop, rounds, count):
     """Noise: `count` SETs in one go, replies read meanwhile, again and again."""
     requests = b"".join(encode("SET", f"noise:{i:010d}", b"x" * 64) for i in range(count))
-    buffer = memoryview(bytearray(MIB))
+    buffer = memoryview(bytearray(64 * 1024))
     with Client(server) as client:
         while not stop.is_set():
             sender = threading.Thread(target=client.socket.sendall, args=(requests,))
@@ -70,7 +70,7 @@ def in_child(context, rounds, stop, noise, *arguments):
     def run():
         if context.load.core is not None:
             os.sched_setaffinity(0, {context.load.core})
-        os.nice(19)
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         noise(arguments[0], stop, rounds, *arguments[1:])
 
     return multiprocessing.get_context("fork").Process(target=run, daemon=True)

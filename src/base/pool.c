@@ -1,5 +1,6 @@
 #include "base/pool_internal.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,9 @@ const char *memory_tag_name(enum memory_tag tag)
     };
     return names[tag];
 }
+
+// Some 50 to 100 us of work.
+enum { OBJECTS_PER_YIELD = 1000 };
 
 // ---- depots ----
 
@@ -76,6 +80,23 @@ struct pool *pool_create(struct depot *depot)
     depot->pools = pool;
     (void)pthread_mutex_unlock(&depot->pools_lock);
     return pool;
+}
+
+void pool_set_yielding(struct pool *pool)
+{
+    pool->yields = true;
+}
+
+void pool_rest(struct pool *pool, size_t objects)
+{
+    if (!pool->yields) {
+        return;
+    }
+    pool->unyielded += objects;
+    if (pool->unyielded >= OBJECTS_PER_YIELD) {
+        pool->unyielded = 0;
+        (void)sched_yield();
+    }
 }
 
 static void unlist(struct pool *pool)

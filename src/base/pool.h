@@ -109,6 +109,14 @@ void pool_offline(struct pool *pool);
 /* After the sleep, before the first unlocked read. */
 void pool_online(struct pool *pool);
 
+/* Let the pool's thread give way to others in pool_rest: for background threads. A
+ * kernel that has once preferred one to a worker lets it run for a whole tick. */
+void pool_set_yielding(struct pool *pool);
+
+/* In long work, no lock held, after `objects` more were dealt with: every thousand
+ * objects a yielding thread lets others run. Does nothing for the rest. */
+void pool_rest(struct pool *pool, size_t objects);
+
 /* Wait until every other thread has passed a quiescent point since this call, with
  * short sleeps; quiesces the caller too. For background threads only. */
 void pool_synchronize(struct pool *pool);

@@ -99,6 +99,8 @@ struct pool {
     unsigned spare_count;
     long fail_after;
     uint64_t allocations;
+    bool yields;       // In pool_rest.
+    size_t unyielded;  // Objects since it did.
     _Atomic int64_t usage[MEMORY_TAGS]; // Written by the owner; may be negative by itself.
     struct object_list caches[CLASSES];
 } __attribute__((aligned(64)));

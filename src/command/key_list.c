@@ -75,9 +75,9 @@ void key_list_add(struct key_list *list, struct bytes name)
     list->count++;
 }
 
-static void reply_chunk(const struct key_chunk *chunk, struct reply *reply)
+static void reply_chunk(const struct key_chunk *chunk, struct reply *reply, struct pool *pool)
 {
-    for (size_t at = 0; at < chunk->used;) {
+    for (size_t at = 0; at < chunk->used; pool_rest(pool, 1)) {
         uint32_t size;
         memcpy(&size, chunk->data + at, sizeof(size));
         at += sizeof(size);
@@ -90,7 +90,7 @@ void key_list_reply(struct key_list *list, struct reply *reply)
 {
     reply_array(reply, list->count);
     for (; list->first != NULL; drop_first(list)) {
-        reply_chunk(list->first, reply);
+        reply_chunk(list->first, reply, list->pool);
     }
     list->last = NULL;
 }

@@ -149,6 +149,7 @@ static void run_search_job(struct deferred *deferred, void *state)
         (void)keyspace_scan(access, &walk, consider, search);
         search->cursor = walk.cursor;
         pool_quiesce(access->thread->pool);
+        pool_rest(access->thread->pool, SLICE_ELEMENTS);
     } while (search->cursor != 0 && search->visited < search->count && !search->found.failed);
     answer_search(search, deferred->reply, job->answers_cursor);
 }

@@ -17,6 +17,7 @@ void reply_zset_span(struct reply *reply, const struct zset *zset, const struct 
             reply_member(reply, item.member, item.score);
             if (pool != NULL && i % ITEMS_PER_QUIESCENCE == 0) {
                 pool_quiesce(pool);
+                pool_rest(pool, ITEMS_PER_QUIESCENCE);
             }
         }
         return;
@@ -25,6 +26,7 @@ void reply_zset_span(struct reply *reply, const struct zset *zset, const struct 
         reply_value(reply, item.member);
         if (pool != NULL && i % ITEMS_PER_QUIESCENCE == 0) {
             pool_quiesce(pool);
+            pool_rest(pool, ITEMS_PER_QUIESCENCE);
         }
     }
 }

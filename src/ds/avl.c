@@ -627,6 +627,7 @@ void avl_deinit(struct avl *avl, struct pool *pool)
     while (node != NULL) {
         struct avl_node *next = node->next;
         pool_free(pool, MEMORY_ZSET, node, sizeof(*node));
+        pool_rest(pool, 1);
         node = next;
     }
     avl_unreserve(avl, pool);

@@ -621,7 +621,9 @@ void hashtable_deinit(struct hashtable *table, struct pool *pool)
 {
     uint64_t position = 0;
     do {
-        segment_free(pool, segment_at(table, &position));
+        struct hashtable_segment segment = segment_at(table, &position);
+        segment_free(pool, segment);
+        pool_rest(pool, segment.n);
     } while (position != 0);
     unsigned depth;
     struct hashtable_directory *directory = directory_of(table, &depth);

@@ -42,18 +42,13 @@ static struct job *next_job(struct background *background)
     return job;
 }
 
-// A tenth of a worker's weight: it yields to workers that wake, but does not starve.
-static void lower_priority(void)
-{
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
-}
-
 static void *run_jobs(void *context)
 {
     struct start start = *(struct start *)context;
     free(context);
-    lower_priority();
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
     struct job *job;
+    pool_set_yielding(start.thread->pool);
     pool_offline(start.thread->pool);
     while ((job = next_job(start.background)) != NULL) {
         pool_online(start.thread->pool);

@@ -83,6 +83,7 @@ static void free_entry(void *element, void *context)
         value_drop(freeing->thread, entry_value(entry));
     }
     entry_free(entry, freeing->thread->pool);
+    pool_rest(freeing->thread->pool, 1);
 }
 
 // The values that were in there, now in the thread's trash.

@@ -63,6 +63,7 @@ void large_destroy(struct large *large, struct pool *pool)
         for (unsigned i = 0; i < node->count; i++) {
             free_element(pool, avl_element(node, i));
         }
+        pool_rest(pool, node->count);
     }
     avl_deinit(&large->tree, pool);
     hashtable_deinit(&large->table, pool);
