@@ -294,30 +294,124 @@ static void bench_scale(uint64_t keys, double seconds)
 
 // ---- growth ----
 
-static void bench_growth(uint64_t keys)
+/* Inserts that took long: the machine's hiccups strike anywhere, what our code does takes
+ * as long at the same insert of every run, since keys and secret are the same. */
+enum { GROWTH_RUNS = 3, SLOW_MAX = 1 << 16, SLOW_NS = 100 * 1000 };
+
+struct slow {
+    uint64_t insert;
+    uint64_t ns;
+};
+
+struct growth {
+    struct slow slow[SLOW_MAX]; // Ascending by insert.
+    size_t slow_count;
+    uint64_t longest_ns;
+    double peak_to_final;
+    double per_key;
+};
+
+struct preparing {
+    struct depot *depot;
+    _Atomic bool stops;
+};
+
+// As the server's background threads do.
+static void *prepare_memory(void *context)
 {
-    struct keyspace *keyspace = make_keyspace(1);
+    struct preparing *preparing = context;
+    while (!atomic_load(&preparing->stops)) {
+        if (depot_claim_preparation(preparing->depot)) {
+            depot_prepare(preparing->depot);
+        }
+        struct timespec pause = {.tv_nsec = 200000};
+        (void)nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+static void insert_all(struct keyspace *keyspace, uint64_t keys, struct growth *growth)
+{
     struct store_thread *thread = keyspace_thread_create(keyspace);
     char value[VALUE_SIZE];
     memset(value, 'v', sizeof(value));
-    uint64_t base = resident_bytes(), peak = base, longest = 0, above = 0;
+    uint64_t base = resident_bytes();
+    uint64_t peak = base;
     for (uint64_t i = 0; i < keys; i++) {
         uint64_t start = clock_thread_cpu_ns();
         set_key(keyspace, thread, i, bytes_make(value, VALUE_SIZE), 0);
         pool_quiesce(thread->pool);
         uint64_t took = clock_thread_cpu_ns() - start;
-        longest = took > longest ? took : longest;
-        above += took > 200000;
+        growth->longest_ns = took > growth->longest_ns ? took : growth->longest_ns;
+        if (took > SLOW_NS && growth->slow_count < SLOW_MAX) {
+            growth->slow[growth->slow_count++] = (struct slow){.insert = i, .ns = took};
+        }
         if (i % 4096 == 0) {
             uint64_t now = resident_bytes();
             peak = now > peak ? now : peak;
         }
     }
-    (void)printf("longest_insert_us %.1f\n", (double)longest / 1000);
-    (void)printf("inserts_above_200_us %llu\n", (unsigned long long)above);
-    (void)printf("peak_to_final %.3f\n", (double)(peak - base) / (double)(resident_bytes() - base));
-    (void)printf("bytes_per_key_beyond %.1f\n",
-                 (double)(resident_bytes() - base) / (double)keys - (KEY_SIZE + VALUE_SIZE));
+    double grown = (double)(resident_bytes() - base);
+    growth->peak_to_final = (double)(peak - base) / grown;
+    growth->per_key = grown / (double)keys - (KEY_SIZE + VALUE_SIZE);
+    keyspace_thread_destroy(keyspace, thread);
+}
+
+static void run_growth(uint64_t keys, struct growth *growth)
+{
+    struct keyspace_options options = {.databases = 1, .threads = 1, .tenders = 1};
+    memset(&options.secret, 7, sizeof(options.secret));
+    struct keyspace *keyspace = keyspace_create(&options);
+    ASSERT(keyspace != NULL);
+    struct preparing preparing = {.depot = keyspace_depot(keyspace)};
+    pthread_t helper;
+    ASSERT(pthread_create(&helper, NULL, prepare_memory, &preparing) == 0);
+    insert_all(keyspace, keys, growth);
+    atomic_store(&preparing.stops, true);
+    (void)pthread_join(helper, NULL);
+    keyspace_destroy(keyspace);
+}
+
+// How long an insert took in a run: SLOW_NS stands for all that were no slower.
+static uint64_t time_of(const struct growth *growth, uint64_t insert)
+{
+    size_t low = 0;
+    size_t high = growth->slow_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (growth->slow[middle].insert < insert) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool found = low < growth->slow_count && growth->slow[low].insert == insert;
+    return found ? growth->slow[low].ns : SLOW_NS;
+}
+
+static void bench_growth(uint64_t keys)
+{
+    static struct growth runs[GROWTH_RUNS];
+    uint64_t longest_ns = 0;
+    double peak_to_final = 0;
+    for (int run = 0; run < GROWTH_RUNS; run++) {
+        run_growth(keys, &runs[run]);
+        double peak = runs[run].peak_to_final;
+        peak_to_final = peak > peak_to_final ? peak : peak_to_final;
+        (void)printf("longest_insert_of_run_%d_us %.1f\n", run,
+                     (double)runs[run].longest_ns / 1000);
+    }
+    for (size_t i = 0; i < runs[0].slow_count; i++) {
+        uint64_t least = runs[0].slow[i].ns;
+        for (int run = 1; run < GROWTH_RUNS; run++) {
+            uint64_t ns = time_of(&runs[run], runs[0].slow[i].insert);
+            least = ns < least ? ns : least;
+        }
+        longest_ns = least > longest_ns ? least : longest_ns;
+    }
+    (void)printf("longest_insert_in_every_run_us %.1f\n", (double)longest_ns / 1000);
+    (void)printf("peak_to_final %.3f\n", peak_to_final);
+    (void)printf("bytes_per_key_beyond %.1f\n", runs[0].per_key);
 }
 
 // ---- memory ----

@@ -57,11 +57,6 @@ void depot_usage(struct depot *depot, uint64_t bytes_out[MEMORY_TAGS])
     (void)pthread_mutex_unlock(&depot->pools_lock);
 }
 
-uint64_t depot_mapped_bytes(struct depot *depot)
-{
-    return atomic_load_explicit(&depot->mapped, memory_order_relaxed);
-}
-
 // ---- pools ----
 
 struct pool *pool_create(struct depot *depot)

@@ -26,6 +26,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,6 +66,14 @@ void depot_usage(struct depot *depot, uint64_t bytes_out[MEMORY_TAGS]);
 
 /* Bytes taken from the kernel for slabs; less what was given back. */
 uint64_t depot_mapped_bytes(struct depot *depot);
+
+/* Whether the depot wants memory from the kernel ahead of need, and nobody who was told
+ * so has called depot_prepare since. Cheap; any thread. */
+bool depot_claim_preparation(struct depot *depot);
+
+/* Get it. The kernel clears it now, a few ms for 2 MiB on some machines, not while an
+ * insert waits: for background threads. Out of memory is not an error here. */
+void depot_prepare(struct depot *depot);
 
 /* A pool of `depot`, online; NULL when out of memory. */
 struct pool *pool_create(struct depot *depot);

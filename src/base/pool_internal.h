@@ -62,12 +62,20 @@ struct slab_class {
     uint32_t batch;
 } __attribute__((aligned(64)));
 
-enum { CHUNK_KINDS = 2 }; // Of small slabs; of large ones.
+enum {
+    CHUNK_KINDS = 2,  // Of small slabs; of large ones.
+    SPARE_CHUNKS = 4, // For some 80,000 inserts of short strings.
+};
 
 struct chunk_store {
     pthread_mutex_t lock;
-    struct slab *free[CHUNK_KINDS]; // Slabs in no class.
+    struct slab *free[CHUNK_KINDS];   // Slabs that came back from a class.
+    struct chunk *fresh[CHUNK_KINDS]; // The newest, from which slabs are carved.
     unsigned empty_chunks[CHUNK_KINDS];
+    size_t chunks;
+    char *spare[SPARE_CHUNKS]; // Memory whose pages are touched.
+    unsigned spares;
+    _Atomic bool wants_spares;
 };
 
 struct retired {
@@ -79,8 +87,7 @@ struct retired {
 };
 
 struct depot {
-    _Atomic uint64_t epoch; // Advanced by every pool_retire.
-    _Atomic uint64_t mapped;
+    _Atomic uint64_t epoch;     // Advanced by every pool_retire.
     pthread_mutex_t pools_lock; // Guards the list and the two sums of dead pools.
     struct pool *pools;
     int64_t dead_usage[MEMORY_TAGS];
@@ -99,8 +106,8 @@ struct pool {
     unsigned spare_count;
     long fail_after;
     uint64_t allocations;
-    bool yields;       // In pool_rest.
-    size_t unyielded;  // Objects since it did.
+    bool yields;                        // In pool_rest.
+    size_t unyielded;                   // Objects since it did.
     _Atomic int64_t usage[MEMORY_TAGS]; // Written by the owner; may be negative by itself.
     struct object_list caches[CLASSES];
 } __attribute__((aligned(64)));

@@ -4,14 +4,16 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+enum { PAGE_SIZE_MIN = 4096 };
+
 static_assert(sizeof(struct slab) == 64, "objects begin on a cache line");
 
-/* A chunk's record stands apart from its memory, which is all slabs. */
+/* A chunk's record stands apart from its memory, which is all slabs, in address order. */
 struct chunk {
     char *memory;
-    uint32_t slabs_free;
     uint32_t slabs;
-    struct slab *first; // Slabs in address order, slab_size apart.
+    uint32_t carved; // Slabs ever handed out: beyond them, memory is untouched.
+    uint32_t used;   // Slabs in a class.
 };
 
 static uint32_t size_of_class(uint32_t class)
@@ -29,6 +31,7 @@ static uint32_t size_of_class(uint32_t class)
 void slab_init(struct depot *depot)
 {
     pthread_mutex_init(&depot->chunks.lock, NULL);
+    atomic_init(&depot->chunks.wants_spares, true);
     for (uint32_t class = 0; class < CLASSES; class ++) {
         struct slab_class *c = &depot->classes[class];
         pthread_mutex_init(&c->lock, NULL);
@@ -68,8 +71,9 @@ static void list_remove(struct slab **list, struct slab *slab)
     }
 }
 
-// Map twice the size and cut off what is not aligned.
-static char *map_aligned(void)
+// Memory for a chunk; NULL when out of memory. Maps twice the size and cuts off what is
+// not aligned.
+static char *map_chunk(void)
 {
     char *memory = mmap(NULL, 2 * (size_t)CHUNK_SIZE, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -81,7 +85,7 @@ static char *map_aligned(void)
         (void)munmap(memory, before);
     }
     (void)munmap(memory + before + CHUNK_SIZE, CHUNK_SIZE - before);
-    // Huge pages: a random key then costs one TLB miss instead of several.
+    // A huge page where there is one: random keys then cost fewer TLB misses.
     (void)madvise(memory + before, CHUNK_SIZE, MADV_HUGEPAGE);
     return memory + before;
 }
@@ -91,33 +95,42 @@ static struct slab *slab_at(const struct chunk *chunk, uint32_t index)
     return (struct slab *)(void *)(chunk->memory + (size_t)index * (CHUNK_SIZE / chunk->slabs));
 }
 
-static bool chunk_add(struct depot *depot, uint32_t slab_size)
+// A chunk to carve slabs from: one prepared, or else one that the kernel clears on first use.
+static bool chunk_add(struct chunk_store *store, uint32_t slab_size)
 {
     struct chunk *chunk = malloc(sizeof(*chunk));
-    char *memory = chunk == NULL ? NULL : map_aligned();
+    if (chunk == NULL) {
+        return false;
+    }
+    char *memory = store->spares > 0 ? store->spare[--store->spares] : map_chunk();
+    atomic_store_explicit(&store->wants_spares, true, memory_order_relaxed);
     if (memory == NULL) {
         free(chunk);
         return false;
     }
-    chunk->memory = memory;
-    chunk->slabs = CHUNK_SIZE / slab_size;
-    chunk->slabs_free = chunk->slabs;
-    for (uint32_t i = chunk->slabs; i-- > 0;) {
-        struct slab *slab = slab_at(chunk, i);
-        slab->chunk = chunk;
-        list_push(&depot->chunks.free[kind_of(slab_size)], slab);
-    }
-    // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the slabs point to the record.
-    depot->chunks.empty_chunks[kind_of(slab_size)]++;
-    atomic_fetch_add_explicit(&depot->mapped, CHUNK_SIZE, memory_order_relaxed);
+    *chunk = (struct chunk){.memory = memory, .slabs = CHUNK_SIZE / slab_size};
+    store->fresh[kind_of(slab_size)] = chunk;
+    store->empty_chunks[kind_of(slab_size)]++;
+    store->chunks++;
     return true;
 }
 
-static void chunk_unmap(struct depot *depot, struct chunk *chunk)
+static void chunk_unmap(struct chunk_store *store, struct chunk *chunk)
 {
     (void)munmap(chunk->memory, CHUNK_SIZE);
-    atomic_fetch_sub_explicit(&depot->mapped, CHUNK_SIZE, memory_order_relaxed);
+    store->chunks--;
     free(chunk);
+}
+
+// Take a chunk without slabs in use out of the lists.
+static void chunk_forget(struct chunk_store *store, struct chunk *chunk, unsigned kind)
+{
+    for (uint32_t i = 0; i < chunk->carved; i++) {
+        list_remove(&store->free[kind], slab_at(chunk, i));
+    }
+    if (store->fresh[kind] == chunk) {
+        store->fresh[kind] = NULL;
+    }
 }
 
 static struct slab *slab_obtain(struct depot *depot, uint32_t slab_size)
@@ -125,14 +138,18 @@ static struct slab *slab_obtain(struct depot *depot, uint32_t slab_size)
     struct chunk_store *store = &depot->chunks;
     unsigned kind = kind_of(slab_size);
     (void)pthread_mutex_lock(&store->lock);
-    struct slab *slab = NULL;
-    if (store->free[kind] != NULL || chunk_add(depot, slab_size)) {
-        slab = store->free[kind];
+    struct slab *slab = store->free[kind];
+    struct chunk *fresh = store->fresh[kind];
+    if (slab != NULL) {
         list_remove(&store->free[kind], slab);
-        if (slab->chunk->slabs_free == slab->chunk->slabs) {
-            store->empty_chunks[kind]--;
-        }
-        slab->chunk->slabs_free--;
+    } else if ((fresh != NULL && fresh->carved < fresh->slabs) || chunk_add(store, slab_size)) {
+        fresh = store->fresh[kind];
+        slab = slab_at(fresh, fresh->carved++);
+        slab->chunk = fresh;
+    }
+    if (slab != NULL) {
+        store->empty_chunks[kind] -= slab->chunk->used == 0;
+        slab->chunk->used++;
     }
     (void)pthread_mutex_unlock(&store->lock);
     return slab;
@@ -146,18 +163,68 @@ static void slab_return(struct depot *depot, struct slab *slab, uint32_t slab_si
     struct chunk *chunk = slab->chunk;
     (void)pthread_mutex_lock(&store->lock);
     list_push(&store->free[kind], slab);
-    chunk->slabs_free++;
-    if (chunk->slabs_free == chunk->slabs) {
-        if (store->empty_chunks[kind] > 0) {
-            for (uint32_t i = 0; i < chunk->slabs; i++) {
-                list_remove(&store->free[kind], slab_at(chunk, i));
-            }
-            chunk_unmap(depot, chunk);
-        } else {
-            store->empty_chunks[kind]++;
-        }
+    chunk->used--;
+    if (chunk->used == 0 && store->empty_chunks[kind] > 0) {
+        chunk_forget(store, chunk, kind);
+        chunk_unmap(store, chunk);
+    } else if (chunk->used == 0) {
+        store->empty_chunks[kind]++;
     }
     (void)pthread_mutex_unlock(&store->lock);
+}
+
+// ---- memory ahead of need ----
+
+bool depot_claim_preparation(struct depot *depot)
+{
+    struct chunk_store *store = &depot->chunks;
+    return UNLIKELY(atomic_load_explicit(&store->wants_spares, memory_order_relaxed)) &&
+           atomic_exchange_explicit(&store->wants_spares, false, memory_order_relaxed);
+}
+
+static bool has_all_spares(struct chunk_store *store)
+{
+    (void)pthread_mutex_lock(&store->lock);
+    bool has_all = store->spares == SPARE_CHUNKS;
+    (void)pthread_mutex_unlock(&store->lock);
+    return has_all;
+}
+
+// Keep the memory as a spare chunk, unless there are enough by now.
+static void add_spare(struct chunk_store *store, char *memory)
+{
+    (void)pthread_mutex_lock(&store->lock);
+    bool has_room = store->spares < SPARE_CHUNKS;
+    if (has_room) {
+        store->spare[store->spares++] = memory;
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    if (!has_room) {
+        (void)munmap(memory, CHUNK_SIZE);
+    }
+}
+
+void depot_prepare(struct depot *depot)
+{
+    while (!has_all_spares(&depot->chunks)) {
+        char *memory = map_chunk();
+        if (memory == NULL) {
+            return;
+        }
+        for (size_t at = 0; at < CHUNK_SIZE; at += PAGE_SIZE_MIN) {
+            *(volatile char *)(memory + at) = 0;
+        }
+        add_spare(&depot->chunks, memory);
+    }
+}
+
+uint64_t depot_mapped_bytes(struct depot *depot)
+{
+    struct chunk_store *store = &depot->chunks;
+    (void)pthread_mutex_lock(&store->lock);
+    uint64_t bytes = (uint64_t)(store->chunks + store->spares) * CHUNK_SIZE;
+    (void)pthread_mutex_unlock(&store->lock);
+    return bytes;
 }
 
 // ---- classes ----
@@ -252,11 +319,12 @@ void slab_deinit(struct depot *depot)
     for (unsigned kind = 0; kind < CHUNK_KINDS; kind++) {
         while (depot->chunks.free[kind] != NULL) {
             struct chunk *chunk = depot->chunks.free[kind]->chunk;
-            for (uint32_t i = 0; i < chunk->slabs; i++) {
-                list_remove(&depot->chunks.free[kind], slab_at(chunk, i));
-            }
-            chunk_unmap(depot, chunk);
+            chunk_forget(&depot->chunks, chunk, kind);
+            chunk_unmap(&depot->chunks, chunk);
         }
+    }
+    while (depot->chunks.spares > 0) {
+        (void)munmap(depot->chunks.spare[--depot->chunks.spares], CHUNK_SIZE);
     }
     (void)pthread_mutex_destroy(&depot->chunks.lock);
 }

@@ -55,7 +55,7 @@ typedef void (*call_job)(struct deferred *deferred, void *state);
 
 enum call_outcome { CALL_DONE, CALL_WAITS, CALL_DEFERRED };
 
-enum { CALL_KEYS_INLINE = 8 };
+enum { CALL_KEYS_INLINE = 2 }; // More make a batch's calls push entries out of the cache.
 
 struct call {
     const struct command *command; // NULL: unknown; call_execute answers the error.

@@ -86,7 +86,7 @@ void hashtable_drain(struct hashtable *table, struct pool *pool, hashtable_visit
  * more than a handful of lookups in flight, some 50 ns before hashtable_prefetch_bucket. */
 static PREFETCHES void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash);
 
-/* Bring the hash's bucket into the cache, for writing. Needs no lock. */
+/* Bring the hash's bucket into the cache. Needs no lock. */
 static PREFETCHES void hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash);
 
 /* Bring the elements that the bucket's tags point at into the cache (two lines
@@ -276,12 +276,19 @@ static inline unsigned hashtable_hits(const struct hashtable_bucket *bucket, uin
 }
 #endif
 
+/* Bring a line of which there are too many to keep into the first-level cache alone: in
+ * the second it would push out what the kernel needs for the connections. */
+static PREFETCHES void hashtable_prefetch_passing(const void *line)
+{
+    __builtin_prefetch(line, 0, 0);
+}
+
 /* The lines that hold an element's first HASHTABLE_ELEMENT_PREFETCHED bytes. */
 static PREFETCHES void hashtable_prefetch_element(const char *element)
 {
-    __builtin_prefetch(element);
-    __builtin_prefetch(element + 64);
-    __builtin_prefetch(element + HASHTABLE_ELEMENT_PREFETCHED - 1);
+    hashtable_prefetch_passing(element);
+    hashtable_prefetch_passing(element + 64);
+    hashtable_prefetch_passing(element + HASHTABLE_ELEMENT_PREFETCHED - 1);
 }
 
 static PREFETCHES void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash)
@@ -298,7 +305,7 @@ static PREFETCHES void hashtable_prefetch_bucket(const struct hashtable *table, 
     struct hashtable_segment segment = hashtable_segment(table, hash);
     uint64_t tag = hashtable_tag(hash, segment.depth);
     if (LIKELY(segment.n > 0)) {
-        __builtin_prefetch(hashtable_bucket(segment, hashtable_home(tag, segment.n)), 1);
+        hashtable_prefetch_passing(hashtable_bucket(segment, hashtable_home(tag, segment.n)));
     }
 }
 

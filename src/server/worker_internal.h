@@ -39,3 +39,6 @@ void worker_job_done(struct worker *worker, struct mail *mail);
 
 /* job.c: let the background free what this thread unlinked. */
 void worker_post_trash(struct worker *worker);
+
+/* Have a background thread fetch memory from the kernel before it is needed. */
+void worker_prepare_memory(struct worker *worker);

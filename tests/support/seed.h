@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/hash.h"
 #include "base/random.h"
 
 #include <inttypes.h>
@@ -22,4 +23,14 @@ static inline struct random seed_random(const char *test)
     }
     (void)fprintf(stderr, "%s: FASTKV_SEED=%" PRIu64 "\n", test, random.state);
     return random;
+}
+
+/* A secret for hash_bytes that follows from the seed. */
+static inline struct hash_secret seed_secret(struct random *random)
+{
+    struct hash_secret secret;
+    for (size_t i = 0; i < sizeof(secret.bytes); i++) {
+        secret.bytes[i] = (unsigned char)random_next(random);
+    }
+    return secret;
 }

@@ -42,7 +42,7 @@ static struct world *create_world(void)
         .databases = DATABASES,
         .threads = 1,
         .tenders = 1,
-        .secret = {random_next(&world->random), random_next(&world->random)},
+        .secret = seed_secret(&world->random),
         .wake = count_wake,
         .context = world,
     };

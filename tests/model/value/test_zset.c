@@ -319,9 +319,7 @@ static void model_init(struct model *m, enum scores scores, uint32_t size, bool 
 {
     *m = (struct model){.scores = scores, .size = size, .long_names = long_names};
     m->random = seed_random(long_names ? "zset, long names" : "zset");
-    for (size_t i = 0; i < sizeof(m->secret.bytes); i++) {
-        m->secret.bytes[i] = (unsigned char)random_next(&m->random);
-    }
+    m->secret = seed_secret(&m->random);
     m->depot = depot_create();
     m->pool = pool_create(m->depot);
     m->zset = zset_create(m->pool, &m->secret);

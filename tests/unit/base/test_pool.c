@@ -239,3 +239,41 @@ TEST(threads_read_blocks_that_others_retire)
     pool_destroy(pool);
     depot_destroy(exchange.depot);
 }
+
+TEST(memory_is_prepared_once_it_is_wanted_and_then_used)
+{
+    struct depot *depot = depot_create();
+    ck_assert(depot_claim_preparation(depot));
+    ck_assert(!depot_claim_preparation(depot)); // The first who asked sees to it.
+    depot_prepare(depot);
+    uint64_t prepared = depot_mapped_bytes(depot);
+    ck_assert_uint_eq(prepared, (uint64_t)SPARE_CHUNKS * CHUNK_SIZE);
+    depot_prepare(depot); // Nothing is missing.
+    ck_assert_uint_eq(depot_mapped_bytes(depot), prepared);
+#ifndef FASTKV_CHECKED
+    struct pool *pool = pool_create(depot);
+    void *block = pool_alloc(pool, MEMORY_ENTRY, 100);
+    ck_assert_uint_eq(depot_mapped_bytes(depot), prepared); // One of the spares is in use.
+    ck_assert(depot_claim_preparation(depot));
+    depot_prepare(depot);
+    ck_assert_uint_eq(depot_mapped_bytes(depot), prepared + CHUNK_SIZE);
+    pool_free(pool, MEMORY_ENTRY, block, 100);
+    pool_destroy(pool);
+#endif
+    depot_destroy(depot);
+}
+
+TEST(a_yielding_thread_rests_and_goes_on)
+{
+    struct depot *depot = depot_create();
+    struct pool *pool = pool_create(depot);
+    pool_rest(pool, 1000000); // Not asked to: does nothing.
+    ck_assert_uint_eq(pool->unyielded, 0);
+    pool_set_yielding(pool);
+    pool_rest(pool, 1);
+    ck_assert_uint_eq(pool->unyielded, 1);
+    pool_rest(pool, 1000);
+    ck_assert_uint_eq(pool->unyielded, 0);
+    pool_destroy(pool);
+    depot_destroy(depot);
+}
