@@ -58,6 +58,15 @@ def by_name(result, name):
     return next(server for server in result["servers"] if server["name"] == name)
 
 
+def all_turns(results):
+    """One result with the turns of several runs over the same servers."""
+    servers = []
+    for server in results[0]["servers"]:
+        runs = [by_name(result, server["name"]) for result in results]
+        servers.append({"name": server["name"], "turns": sum((run["turns"] for run in runs), [])})
+    return {"servers": servers}
+
+
 def turn_ratio(result, name, base, measure):
     """Median and quartiles over the turns of `name` against the turns of `base`."""
     ratios = [

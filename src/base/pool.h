@@ -75,6 +75,9 @@ bool depot_claim_preparation(struct depot *depot);
  * insert waits: for background threads. Out of memory is not an error here. */
 void depot_prepare(struct depot *depot);
 
+/* After much was freed: give what is above that reserve back to the kernel. */
+void depot_trim(struct depot *depot);
+
 /* A pool of `depot`, online; NULL when out of memory. */
 struct pool *pool_create(struct depot *depot);
 

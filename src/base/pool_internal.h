@@ -65,6 +65,7 @@ struct slab_class {
 enum {
     CHUNK_KINDS = 2,  // Of small slabs; of large ones.
     SPARE_CHUNKS = 4, // For some 80,000 inserts of short strings.
+    SPARE_CHUNKS_MAX = 16,
 };
 
 struct chunk_store {
@@ -73,7 +74,7 @@ struct chunk_store {
     struct chunk *fresh[CHUNK_KINDS]; // The newest, from which slabs are carved.
     unsigned empty_chunks[CHUNK_KINDS];
     size_t chunks;
-    char *spare[SPARE_CHUNKS]; // Memory whose pages are touched.
+    char *spare[SPARE_CHUNKS_MAX]; // Memory whose pages are touched.
     unsigned spares;
     _Atomic bool wants_spares;
 };

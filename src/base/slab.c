@@ -115,9 +115,15 @@ static bool chunk_add(struct chunk_store *store, uint32_t slab_size)
     return true;
 }
 
-static void chunk_unmap(struct chunk_store *store, struct chunk *chunk)
+// The memory of a chunk without slabs in use: kept for the next, as unmapping and mapping
+// wait for other threads' page faults, unless there is much already.
+static void chunk_end(struct chunk_store *store, struct chunk *chunk)
 {
-    (void)munmap(chunk->memory, CHUNK_SIZE);
+    if (store->spares < SPARE_CHUNKS_MAX) {
+        store->spare[store->spares++] = chunk->memory;
+    } else {
+        (void)munmap(chunk->memory, CHUNK_SIZE);
+    }
     store->chunks--;
     free(chunk);
 }
@@ -155,7 +161,7 @@ static struct slab *slab_obtain(struct depot *depot, uint32_t slab_size)
     return slab;
 }
 
-// A chunk without slabs in use goes back to the kernel, but for one kept as a reserve.
+// A chunk without slabs in use becomes a spare, but for one kept as a reserve.
 static void slab_return(struct depot *depot, struct slab *slab, uint32_t slab_size)
 {
     struct chunk_store *store = &depot->chunks;
@@ -166,7 +172,7 @@ static void slab_return(struct depot *depot, struct slab *slab, uint32_t slab_si
     chunk->used--;
     if (chunk->used == 0 && store->empty_chunks[kind] > 0) {
         chunk_forget(store, chunk, kind);
-        chunk_unmap(store, chunk);
+        chunk_end(store, chunk);
     } else if (chunk->used == 0) {
         store->empty_chunks[kind]++;
     }
@@ -185,7 +191,7 @@ bool depot_claim_preparation(struct depot *depot)
 static bool has_all_spares(struct chunk_store *store)
 {
     (void)pthread_mutex_lock(&store->lock);
-    bool has_all = store->spares == SPARE_CHUNKS;
+    bool has_all = store->spares >= SPARE_CHUNKS;
     (void)pthread_mutex_unlock(&store->lock);
     return has_all;
 }
@@ -215,6 +221,20 @@ void depot_prepare(struct depot *depot)
             *(volatile char *)(memory + at) = 0;
         }
         add_spare(&depot->chunks, memory);
+    }
+}
+
+void depot_trim(struct depot *depot)
+{
+    struct chunk_store *store = &depot->chunks;
+    for (;;) {
+        (void)pthread_mutex_lock(&store->lock);
+        char *memory = store->spares > SPARE_CHUNKS ? store->spare[--store->spares] : NULL;
+        (void)pthread_mutex_unlock(&store->lock);
+        if (memory == NULL) {
+            return;
+        }
+        (void)munmap(memory, CHUNK_SIZE);
     }
 }
 
@@ -320,7 +340,7 @@ void slab_deinit(struct depot *depot)
         while (depot->chunks.free[kind] != NULL) {
             struct chunk *chunk = depot->chunks.free[kind]->chunk;
             chunk_forget(&depot->chunks, chunk, kind);
-            chunk_unmap(&depot->chunks, chunk);
+            chunk_end(&depot->chunks, chunk);
         }
     }
     while (depot->chunks.spares > 0) {

@@ -117,6 +117,10 @@ static int open_store(struct server *server)
     if (server->keyspace == NULL) {
         return -ENOMEM;
     }
+    struct depot *depot = keyspace_depot(server->keyspace);
+    if (depot_claim_preparation(depot)) {
+        depot_prepare(depot); // Later, a background thread does it.
+    }
     return background_start(&server->background, server->keyspace);
 }
 

@@ -195,6 +195,9 @@ void keyspace_free_trash(struct keyspace *keyspace, struct store_thread *thread,
         generation = next;
     }
     pool_flush(thread->pool);
+    if (trash->generations != NULL) {
+        depot_trim(keyspace->depot);
+    }
 }
 
 void value_drop(struct store_thread *thread, struct value *value)
