@@ -18,8 +18,8 @@ class StoreFigure:
     command: tuple  # Program below the build folder, then its arguments.
     figure: str  # The name that the program prints before the value.
     unit: str
-    must: float
-    aim: float
+    must: float | None
+    aim: float | None
     more_is_better: bool = False
     scale: float = 1  # From the program's unit to the row's.
 
@@ -41,8 +41,10 @@ GROWTH = (STORE, "growth", "--keys", "20000000")
 SCALING = thread_figures("2_to_1_threads", "2 threads against 1", 1.7, 1.95)
 CROWDED = thread_figures("8_to_2_threads", "8 threads on 2 cores against 2", 0.9, 1.0)
 GROWING = [
-    StoreFigure("growth from 0 to 20 M keys: longest single insert (the same insert in 3 runs)", GROWTH, "longest_insert_in_every_run_us",
-                "ms", 1, 0.2, scale=0.001),
+    StoreFigure("growth from 0 to 20 M keys: longest single insert of 3 runs", GROWTH,
+                "longest_insert_us", "ms", 1, 0.2, scale=0.001),
+    StoreFigure("growth from 0 to 20 M keys: longest single insert in each of 3 equal runs",
+                GROWTH, "longest_insert_in_every_run_us", "ms", None, None, scale=0.001),
     StoreFigure("growth from 0 to 20 M keys: peak memory against final", GROWTH, "peak_to_final",
                 "x", 1.15, 1.05),
 ]

@@ -2,8 +2,9 @@
  *
  *   bench_store scale   --keys N [--seconds S]   1, 2 and 8 threads in turns: lookups and
  *                                                overwrites in batches of 16
- *   bench_store growth  --keys N                 longest single insert (thread CPU time) and peak
- *                                                memory against final
+ *   bench_store growth  --keys N                 longest single insert (thread CPU time), also as
+ *                                                long in each of three equal runs; peak memory
+ *                                                against final
  *   bench_store memory, memory-ttl               RSS per key, without and with TTL, 1 M keys
  *   bench_store rewrite                          RSS against live bytes after 20 rewrites
  *
@@ -343,7 +344,8 @@ static void insert_all(struct keyspace *keyspace, uint64_t keys, struct growth *
         pool_quiesce(thread->pool);
         uint64_t took = clock_thread_cpu_ns() - start;
         growth->longest_ns = took > growth->longest_ns ? took : growth->longest_ns;
-        if (took > SLOW_NS && growth->slow_count < SLOW_MAX) {
+        if (took > SLOW_NS) {
+            ASSERT(growth->slow_count < SLOW_MAX);
             growth->slow[growth->slow_count++] = (struct slow){.insert = i, .ns = took};
         }
         if (i % 4096 == 0) {
@@ -393,13 +395,13 @@ static void bench_growth(uint64_t keys)
 {
     static struct growth runs[GROWTH_RUNS];
     uint64_t longest_ns = 0;
+    uint64_t repeated_ns = SLOW_NS;
     double peak_to_final = 0;
     for (int run = 0; run < GROWTH_RUNS; run++) {
         run_growth(keys, &runs[run]);
         double peak = runs[run].peak_to_final;
         peak_to_final = peak > peak_to_final ? peak : peak_to_final;
-        (void)printf("longest_insert_of_run_%d_us %.1f\n", run,
-                     (double)runs[run].longest_ns / 1000);
+        longest_ns = runs[run].longest_ns > longest_ns ? runs[run].longest_ns : longest_ns;
     }
     for (size_t i = 0; i < runs[0].slow_count; i++) {
         uint64_t least = runs[0].slow[i].ns;
@@ -407,9 +409,10 @@ static void bench_growth(uint64_t keys)
             uint64_t ns = time_of(&runs[run], runs[0].slow[i].insert);
             least = ns < least ? ns : least;
         }
-        longest_ns = least > longest_ns ? least : longest_ns;
+        repeated_ns = least > repeated_ns ? least : repeated_ns;
     }
-    (void)printf("longest_insert_in_every_run_us %.1f\n", (double)longest_ns / 1000);
+    (void)printf("longest_insert_us %.1f\n", (double)longest_ns / 1000);
+    (void)printf("longest_insert_in_every_run_us %.1f\n", (double)repeated_ns / 1000);
     (void)printf("peak_to_final %.3f\n", peak_to_final);
     (void)printf("bytes_per_key_beyond %.1f\n", runs[0].per_key);
 }

@@ -103,7 +103,9 @@ static bool chunk_add(struct chunk_store *store, uint32_t slab_size)
         return false;
     }
     char *memory = store->spares > 0 ? store->spare[--store->spares] : map_chunk();
-    atomic_store_explicit(&store->wants_spares, true, memory_order_relaxed);
+    if (store->spares < SPARE_CHUNKS) {
+        atomic_store_explicit(&store->wants_spares, true, memory_order_relaxed);
+    }
     if (memory == NULL) {
         free(chunk);
         return false;

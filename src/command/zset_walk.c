@@ -2,6 +2,15 @@
 
 enum { ITEMS_PER_QUIESCENCE = 1024 };
 
+// After the i-th item, in the background: let others reclaim memory, and run.
+static void pause_at(struct pool *pool, size_t i)
+{
+    if (pool != NULL && i % ITEMS_PER_QUIESCENCE == 0) {
+        pool_quiesce(pool);
+        pool_rest(pool, ITEMS_PER_QUIESCENCE);
+    }
+}
+
 void reply_zset_span(struct reply *reply, const struct zset *zset, const struct zset_span *span,
                      struct pool *pool)
 {
@@ -15,19 +24,13 @@ void reply_zset_span(struct reply *reply, const struct zset *zset, const struct 
     if (span->with_scores) {
         for (size_t i = 1; zset_walk_next(&walk, &item); i++) {
             reply_member(reply, item.member, item.score);
-            if (pool != NULL && i % ITEMS_PER_QUIESCENCE == 0) {
-                pool_quiesce(pool);
-                pool_rest(pool, ITEMS_PER_QUIESCENCE);
-            }
+            pause_at(pool, i);
         }
         return;
     }
     for (size_t i = 1; zset_walk_next(&walk, &item); i++) {
         reply_value(reply, item.member);
-        if (pool != NULL && i % ITEMS_PER_QUIESCENCE == 0) {
-            pool_quiesce(pool);
-            pool_rest(pool, ITEMS_PER_QUIESCENCE);
-        }
+        pause_at(pool, i);
     }
 }
 
