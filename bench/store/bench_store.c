@@ -322,8 +322,8 @@ static void *prepare_memory(void *context)
 {
     struct preparing *preparing = context;
     while (!atomic_load(&preparing->stops)) {
-        if (depot_claim_preparation(preparing->depot)) {
-            depot_prepare(preparing->depot);
+        if (depot_claim_upkeep(preparing->depot)) {
+            depot_upkeep(preparing->depot);
         }
         struct timespec pause = {.tv_nsec = 200000};
         (void)nanosleep(&pause, NULL);

@@ -16,7 +16,7 @@ const char *memory_tag_name(enum memory_tag tag)
 }
 
 // Some 50 to 100 us of work.
-enum { OBJECTS_PER_YIELD = 1000 };
+enum { OBJECTS_PER_YIELD = 100 };
 
 // ---- depots ----
 
@@ -75,6 +75,11 @@ struct pool *pool_create(struct depot *depot)
     depot->pools = pool;
     (void)pthread_mutex_unlock(&depot->pools_lock);
     return pool;
+}
+
+void depot_recall(struct depot *depot)
+{
+    atomic_fetch_add_explicit(&depot->recalls, 1, memory_order_relaxed);
 }
 
 void pool_set_yielding(struct pool *pool)

@@ -67,15 +67,19 @@ void depot_usage(struct depot *depot, uint64_t bytes_out[MEMORY_TAGS]);
 /* Bytes taken from the kernel for slabs; less what was given back. */
 uint64_t depot_mapped_bytes(struct depot *depot);
 
-/* Whether the depot wants memory from the kernel ahead of need, and nobody who was told
- * so has called depot_prepare since. Cheap; any thread. */
-bool depot_claim_preparation(struct depot *depot);
+/* Whether the depot wants memory from the kernel ahead of need, or has too much, and
+ * nobody who was told so has called depot_upkeep since. Cheap; any thread. */
+bool depot_claim_upkeep(struct depot *depot);
 
-/* Get it. The kernel clears it now, a few ms for 2 MiB on some machines, not while an
- * insert waits: for background threads. Out of memory is not an error here. */
-void depot_prepare(struct depot *depot);
+/* Get it, or give it back. The kernel clears it now, a few ms for 2 MiB on some machines,
+ * not while an insert waits: for background threads. Out of memory is not an error. */
+void depot_upkeep(struct depot *depot);
 
-/* After much was freed: give what is above that reserve back to the kernel. */
+/* When much is freed: let every pool flush its cache at its next pool_online. A few free
+ * objects from all over the memory would keep many chunks. */
+void depot_recall(struct depot *depot);
+
+/* After much was freed: give everything above the reserve back to the kernel. */
 void depot_trim(struct depot *depot);
 
 /* A pool of `depot`, online; NULL when out of memory. */

@@ -1,4 +1,4 @@
-/* pool_internal.h - what pool.c, slab.c and reclaim.c share.
+/* pool_internal.h - what pool.c, slab.c, chunk.c and reclaim.c share.
  *
  *   chunk, 2 MiB, aligned to its size
  *   ┌────────┬────────┬─ ─ ─┬────────┐     slab, 64 KiB (objects to 1 KiB) or 256 KiB
@@ -68,15 +68,22 @@ enum {
     SPARE_CHUNKS_MAX = 16,
 };
 
+/* Chunks cut into slabs of one size. */
+struct chunk_kind {
+    uint32_t slab_size;
+    bool is_huge;        // In huge pages, and some kept touched before they are needed.
+    struct slab *free;   // Slabs that came back from a class.
+    struct chunk *fresh; // The newest, from which slabs are carved.
+    unsigned empty;      // Chunks whose slabs are all free.
+    struct chunk *spare; // Not cut.
+    unsigned spares;
+};
+
 struct chunk_store {
     pthread_mutex_t lock;
-    struct slab *free[CHUNK_KINDS];   // Slabs that came back from a class.
-    struct chunk *fresh[CHUNK_KINDS]; // The newest, from which slabs are carved.
-    unsigned empty_chunks[CHUNK_KINDS];
-    size_t chunks;
-    char *spare[SPARE_CHUNKS_MAX]; // Memory whose pages are touched.
-    unsigned spares;
-    _Atomic bool wants_spares;
+    struct chunk_kind kinds[CHUNK_KINDS];
+    size_t chunks;             // Mapped.
+    _Atomic bool wants_upkeep; // Spares are missing, or there are too many.
 };
 
 struct retired {
@@ -89,6 +96,7 @@ struct retired {
 
 struct depot {
     _Atomic uint64_t epoch;     // Advanced by every pool_retire.
+    _Atomic uint32_t recalls;   // Of what the pools cache.
     pthread_mutex_t pools_lock; // Guards the list and the two sums of dead pools.
     struct pool *pools;
     int64_t dead_usage[MEMORY_TAGS];
@@ -107,6 +115,7 @@ struct pool {
     unsigned spare_count;
     long fail_after;
     uint64_t allocations;
+    uint32_t recalls_followed;
     bool yields;                        // In pool_rest.
     size_t unyielded;                   // Objects since it did.
     _Atomic int64_t usage[MEMORY_TAGS]; // Written by the owner; may be negative by itself.
@@ -125,16 +134,33 @@ static inline uint32_t class_of_size(size_t size)
     return CLASSES_STEPPED + (doubling - 10) * CLASSES_PER_DOUBLING + step;
 }
 
-/* Fill in sizes and locks. 0 or negative errno. */
+/* chunk.c: no chunks yet. */
+void chunks_init(struct chunk_store *store);
+
+/* Unmap all chunks; every slab was returned. */
+void chunks_deinit(struct chunk_store *store);
+
+/* A slab of SLAB_SMALL_SIZE or SLAB_LARGE_SIZE; NULL when out of memory. Only `chunk` is
+ * filled in. Waits for the kernel only without a spare chunk, and then holds no lock. */
+struct slab *slab_obtain(struct chunk_store *store, uint32_t slab_size);
+
+/* Bring a slab back whose objects are all free. Never waits for the kernel. */
+void slab_return(struct chunk_store *store, struct slab *slab, uint32_t slab_size);
+
+void slab_list_push(struct slab **list, struct slab *slab);
+void slab_list_remove(struct slab **list, struct slab *slab);
+
+/* slab.c: fill in sizes and locks. */
 void slab_init(struct depot *depot);
 
 /* Unmap everything. */
 void slab_deinit(struct depot *depot);
 
-/* Fetch up to a batch of objects; an empty list when out of memory. */
+/* Fetch up to a batch of objects; an empty list when out of memory.
+ * Holds no lock while it waits for the kernel. */
 struct object_list slab_take(struct depot *depot, uint32_t class);
 
-/* Bring objects of one class back. */
+/* Bring objects of one class back. Never waits for the kernel. */
 void slab_give(struct depot *depot, uint32_t class, struct object *first);
 
 /* Free what nobody can still read; without `may_wait`, only if the list of pools is

@@ -109,6 +109,11 @@ void pool_online(struct pool *pool)
     // can see this thread online; pairs with pool_retire and oldest_seen.
     atomic_store_explicit(&pool->seen, epoch, memory_order_seq_cst);
     atomic_thread_fence(memory_order_seq_cst);
+    uint32_t recalls = atomic_load_explicit(&pool->depot->recalls, memory_order_relaxed);
+    if (UNLIKELY(pool->recalls_followed != recalls)) {
+        pool->recalls_followed = recalls;
+        pool_flush(pool);
+    }
 }
 
 void pool_synchronize(struct pool *pool)

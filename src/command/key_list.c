@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { CHUNK_SIZE_MIN = 2 * 1024, CHUNK_SIZE_MAX = 256 * 1024 };
+enum { CHUNK_SIZE_MIN = 2 * 1024, CHUNK_SIZE_MAX = POOL_CLASS_MAX };
 
 struct key_chunk {
     struct key_chunk *next;

@@ -12,7 +12,7 @@ enum {
     SCAN_COUNT_DEFAULT = 10,
     SCAN_COUNT_INLINE_MAX = 1000, // More is left to a background thread.
     SCAN_SHARDS_MAX = 1024,       // Locked in one call; empty shards cost next to nothing.
-    SLICE_ELEMENTS = 1000,        // Of a background walk, between two quiescent points.
+    SLICE_ELEMENTS = 100,         // Of a background walk, between two quiescent points.
     SLICE_SHARDS = 256,
 };
 

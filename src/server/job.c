@@ -76,30 +76,30 @@ void worker_job_done(struct worker *worker, struct mail *mail)
     free(work);
 }
 
-// ---- memory ahead of need ----
+// ---- memory from the kernel, and back ----
 
 struct memory_work {
     struct job job;
     struct depot *depot;
 };
 
-static void run_prepare(struct job *job, struct store_thread *thread)
+static void run_upkeep(struct job *job, struct store_thread *thread)
 {
     (void)thread;
     struct memory_work *work = (struct memory_work *)(void *)job;
-    depot_prepare(work->depot);
+    depot_upkeep(work->depot);
     free(work);
 }
 
-void worker_prepare_memory(struct worker *worker)
+void worker_tend_memory(struct worker *worker)
 {
     struct depot *depot = keyspace_depot(worker->server->keyspace);
-    if (LIKELY(!depot_claim_preparation(depot))) {
+    if (LIKELY(!depot_claim_upkeep(depot))) {
         return;
     }
     struct memory_work *work = malloc(sizeof(*work));
     if (work != NULL) {
-        *work = (struct memory_work){.job = {.run = run_prepare}, .depot = depot};
+        *work = (struct memory_work){.job = {.run = run_upkeep}, .depot = depot};
         background_post(worker->server->background, &work->job);
     }
 }

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { CHUNK_SIZE_MIN = 4 * 1024, CHUNK_SIZE_MAX = 256 * 1024 };
+enum { CHUNK_SIZE_MIN = 4 * 1024, CHUNK_SIZE_MAX = POOL_CLASS_MAX };
 
 // ---- chunks ----
 

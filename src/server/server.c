@@ -118,8 +118,8 @@ static int open_store(struct server *server)
         return -ENOMEM;
     }
     struct depot *depot = keyspace_depot(server->keyspace);
-    if (depot_claim_preparation(depot)) {
-        depot_prepare(depot); // Later, a background thread does it.
+    if (depot_claim_upkeep(depot)) {
+        depot_upkeep(depot); // Later, a background thread does it.
     }
     return background_start(&server->background, server->keyspace);
 }

@@ -187,6 +187,7 @@ void keyspace_free_trash(struct keyspace *keyspace, struct store_thread *thread,
     }
     struct generation *generation = trash->generations;
     if (generation != NULL) {
+        depot_recall(keyspace->depot);
         pool_synchronize(thread->pool); // Until no command works on them any more.
     }
     while (generation != NULL) {

@@ -129,6 +129,11 @@ TEST(memory_goes_back_to_the_kernel)
         pool_free(pool, MEMORY_ENTRY, blocks[(i * 7919) % BLOCKS], 96);
     }
     pool_flush(pool);
+#ifndef FASTKV_CHECKED
+    ck_assert_uint_ge(depot_mapped_bytes(depot), (uint64_t)BLOCKS * 96); // That takes upkeep.
+    ck_assert(depot_claim_upkeep(depot));
+#endif
+    depot_upkeep(depot);
     ck_assert_uint_le(depot_mapped_bytes(depot), (uint64_t)(2 + SPARE_CHUNKS_MAX) * CHUNK_SIZE);
     depot_trim(depot);
     ck_assert_uint_le(depot_mapped_bytes(depot), (uint64_t)(2 + SPARE_CHUNKS) * CHUNK_SIZE);
@@ -242,22 +247,22 @@ TEST(threads_read_blocks_that_others_retire)
     depot_destroy(exchange.depot);
 }
 
-TEST(memory_is_prepared_once_it_is_wanted_and_then_used)
+TEST(upkeep_gets_memory_before_it_is_used)
 {
     struct depot *depot = depot_create();
-    ck_assert(depot_claim_preparation(depot));
-    ck_assert(!depot_claim_preparation(depot)); // The first who asked sees to it.
-    depot_prepare(depot);
+    ck_assert(depot_claim_upkeep(depot));
+    ck_assert(!depot_claim_upkeep(depot)); // The first who asked sees to it.
+    depot_upkeep(depot);
     uint64_t prepared = depot_mapped_bytes(depot);
     ck_assert_uint_eq(prepared, (uint64_t)SPARE_CHUNKS * CHUNK_SIZE);
-    depot_prepare(depot); // Nothing is missing.
+    depot_upkeep(depot); // Nothing is missing.
     ck_assert_uint_eq(depot_mapped_bytes(depot), prepared);
 #ifndef FASTKV_CHECKED
     struct pool *pool = pool_create(depot);
     void *block = pool_alloc(pool, MEMORY_ENTRY, 100);
     ck_assert_uint_eq(depot_mapped_bytes(depot), prepared); // One of the spares is in use.
-    ck_assert(depot_claim_preparation(depot));
-    depot_prepare(depot);
+    ck_assert(depot_claim_upkeep(depot));
+    depot_upkeep(depot);
     ck_assert_uint_eq(depot_mapped_bytes(depot), prepared + CHUNK_SIZE);
     pool_free(pool, MEMORY_ENTRY, block, 100);
     pool_destroy(pool);

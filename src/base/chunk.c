@@ -1,0 +1,300 @@
+#include "base/pool_internal.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum { PAGE_SIZE_MIN = 4096 };
+
+/* A chunk's record stands apart from its memory, which is all slabs, in address order. */
+struct chunk {
+    char *memory;
+    struct chunk *next; // Among the spares.
+    uint32_t carved;    // Slabs ever handed out: beyond them, memory is as mapped.
+    uint32_t used;      // Slabs in a class.
+};
+
+void chunks_init(struct chunk_store *store)
+{
+    pthread_mutex_init(&store->lock, NULL);
+    atomic_init(&store->wants_upkeep, true);
+    // Random keys cost fewer TLB misses in huge pages. What is larger is used in order.
+    store->kinds[0] = (struct chunk_kind){.slab_size = SLAB_SMALL_SIZE, .is_huge = true};
+    store->kinds[1] = (struct chunk_kind){.slab_size = SLAB_LARGE_SIZE};
+}
+
+static struct chunk_kind *kind_of(struct chunk_store *store, uint32_t slab_size)
+{
+    return &store->kinds[slab_size == SLAB_SMALL_SIZE ? 0 : 1];
+}
+
+void slab_list_push(struct slab **list, struct slab *slab)
+{
+    slab->prev = NULL;
+    slab->next = *list;
+    if (*list != NULL) {
+        (*list)->prev = slab;
+    }
+    *list = slab;
+}
+
+void slab_list_remove(struct slab **list, struct slab *slab)
+{
+    if (slab->prev != NULL) {
+        slab->prev->next = slab->next;
+    } else {
+        *list = slab->next;
+    }
+    if (slab->next != NULL) {
+        slab->next->prev = slab->prev;
+    }
+}
+
+// ---- from the kernel and back ----
+
+// Memory for a chunk; NULL when out of memory. Maps twice the size and cuts off what is
+// not aligned.
+static char *map_memory(bool is_huge)
+{
+    char *memory = mmap(NULL, 2 * (size_t)CHUNK_SIZE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+    size_t before = (CHUNK_SIZE - (uintptr_t)memory % CHUNK_SIZE) % CHUNK_SIZE;
+    if (before > 0) {
+        (void)munmap(memory, before);
+    }
+    (void)munmap(memory + before + CHUNK_SIZE, CHUNK_SIZE - before);
+    if (is_huge) {
+        (void)madvise(memory + before, CHUNK_SIZE, MADV_HUGEPAGE);
+    }
+    return memory + before;
+}
+
+// A chunk from the kernel; NULL when out of memory. Touches a huge page's beginning, for
+// which some machines take ms: for callers without a lock.
+static struct chunk *chunk_map(const struct chunk_kind *kind)
+{
+    struct chunk *chunk = malloc(sizeof(*chunk));
+    if (chunk == NULL) {
+        return NULL;
+    }
+    *chunk = (struct chunk){.memory = map_memory(kind->is_huge)};
+    if (chunk->memory == NULL) {
+        free(chunk);
+        return NULL;
+    }
+    if (kind->is_huge) {
+        *(volatile char *)chunk->memory = 0;
+    }
+    return chunk;
+}
+
+static void chunk_unmap(struct chunk *chunk)
+{
+    (void)munmap(chunk->memory, CHUNK_SIZE);
+    free(chunk);
+}
+
+// ---- spares ----
+
+static void want_upkeep(struct chunk_store *store)
+{
+    atomic_store_explicit(&store->wants_upkeep, true, memory_order_relaxed);
+}
+
+static void spare_push(struct chunk_kind *kind, struct chunk *chunk)
+{
+    chunk->next = kind->spare;
+    kind->spare = chunk;
+    kind->spares++;
+}
+
+static struct chunk *spare_pop(struct chunk_kind *kind)
+{
+    struct chunk *chunk = kind->spare;
+    if (chunk != NULL) {
+        kind->spare = chunk->next;
+        kind->spares--;
+    }
+    return chunk;
+}
+
+static void add_mapped(struct chunk_store *store, struct chunk_kind *kind, struct chunk *chunk)
+{
+    store->chunks++;
+    spare_push(kind, chunk);
+}
+
+static void add_spares(struct chunk_store *store, struct chunk_kind *kind)
+{
+    for (;;) {
+        (void)pthread_mutex_lock(&store->lock);
+        bool is_missing = kind->spares < SPARE_CHUNKS;
+        (void)pthread_mutex_unlock(&store->lock);
+        struct chunk *chunk = is_missing ? chunk_map(kind) : NULL;
+        if (chunk == NULL) {
+            return;
+        }
+        for (size_t at = 0; at < CHUNK_SIZE; at += PAGE_SIZE_MIN) {
+            *(volatile char *)(chunk->memory + at) = 0;
+        }
+        (void)pthread_mutex_lock(&store->lock);
+        add_mapped(store, kind, chunk);
+        (void)pthread_mutex_unlock(&store->lock);
+    }
+}
+
+static void unmap_spares(struct chunk_store *store, struct chunk_kind *kind, unsigned keep)
+{
+    struct chunk *chunk;
+    do {
+        (void)pthread_mutex_lock(&store->lock);
+        chunk = kind->spares > keep ? spare_pop(kind) : NULL;
+        store->chunks -= chunk != NULL;
+        (void)pthread_mutex_unlock(&store->lock);
+        if (chunk != NULL) {
+            chunk_unmap(chunk);
+        }
+    } while (chunk != NULL);
+}
+
+bool depot_claim_upkeep(struct depot *depot)
+{
+    struct chunk_store *store = &depot->chunks;
+    return UNLIKELY(atomic_load_explicit(&store->wants_upkeep, memory_order_relaxed)) &&
+           atomic_exchange_explicit(&store->wants_upkeep, false, memory_order_relaxed);
+}
+
+void depot_upkeep(struct depot *depot)
+{
+    struct chunk_store *store = &depot->chunks;
+    for (struct chunk_kind *kind = store->kinds; kind < store->kinds + CHUNK_KINDS; kind++) {
+        if (kind->is_huge) {
+            add_spares(store, kind);
+        }
+        unmap_spares(store, kind, SPARE_CHUNKS_MAX);
+    }
+}
+
+void depot_trim(struct depot *depot)
+{
+    struct chunk_store *store = &depot->chunks;
+    unmap_spares(store, &store->kinds[0], SPARE_CHUNKS);
+    unmap_spares(store, &store->kinds[1], 0);
+}
+
+uint64_t depot_mapped_bytes(struct depot *depot)
+{
+    struct chunk_store *store = &depot->chunks;
+    (void)pthread_mutex_lock(&store->lock);
+    uint64_t bytes = (uint64_t)store->chunks * CHUNK_SIZE;
+    (void)pthread_mutex_unlock(&store->lock);
+    return bytes;
+}
+
+// ---- slabs out of chunks ----
+
+static struct slab *slab_at(const struct chunk_kind *kind, const struct chunk *chunk,
+                            uint32_t index)
+{
+    return (struct slab *)(void *)(chunk->memory + (size_t)index * kind->slab_size);
+}
+
+// Let a spare chunk be the one that slabs are carved from. Whether there was one.
+static bool chunk_begin(struct chunk_store *store, struct chunk_kind *kind)
+{
+    struct chunk *chunk = spare_pop(kind);
+    if (kind->is_huge && kind->spares < SPARE_CHUNKS) {
+        want_upkeep(store);
+    }
+    if (chunk == NULL) {
+        return false;
+    }
+    *chunk = (struct chunk){.memory = chunk->memory};
+    kind->fresh = chunk;
+    kind->empty++;
+    return true;
+}
+
+// A chunk without slabs in use becomes a spare. Unmapping what is too much would wait for
+// the page faults of other threads: upkeep does it.
+static void chunk_end(struct chunk_store *store, struct chunk_kind *kind, struct chunk *chunk)
+{
+    for (uint32_t i = 0; i < chunk->carved; i++) {
+        slab_list_remove(&kind->free, slab_at(kind, chunk, i));
+    }
+    if (kind->fresh == chunk) {
+        kind->fresh = NULL;
+    }
+    spare_push(kind, chunk);
+    if (kind->spares > SPARE_CHUNKS_MAX) {
+        want_upkeep(store);
+    }
+}
+
+// A slab out of the chunks there are; NULL if none has one.
+static struct slab *take_slab(struct chunk_store *store, struct chunk_kind *kind)
+{
+    struct slab *slab = kind->free;
+    if (slab != NULL) {
+        slab_list_remove(&kind->free, slab);
+    } else if ((kind->fresh != NULL && kind->fresh->carved < CHUNK_SIZE / kind->slab_size) ||
+               chunk_begin(store, kind)) {
+        slab = slab_at(kind, kind->fresh, kind->fresh->carved++);
+        slab->chunk = kind->fresh;
+    } else {
+        return NULL;
+    }
+    kind->empty -= slab->chunk->used == 0;
+    slab->chunk->used++;
+    return slab;
+}
+
+struct slab *slab_obtain(struct chunk_store *store, uint32_t slab_size)
+{
+    struct chunk_kind *kind = kind_of(store, slab_size);
+    struct chunk *mapped = NULL;
+    for (;;) {
+        (void)pthread_mutex_lock(&store->lock);
+        if (mapped != NULL) {
+            add_mapped(store, kind, mapped);
+        }
+        struct slab *slab = take_slab(store, kind);
+        (void)pthread_mutex_unlock(&store->lock);
+        if (slab != NULL) {
+            return slab;
+        }
+        mapped = chunk_map(kind);
+        if (mapped == NULL) {
+            return NULL;
+        }
+    }
+}
+
+// One chunk without slabs in use is kept as it is.
+void slab_return(struct chunk_store *store, struct slab *slab, uint32_t slab_size)
+{
+    struct chunk_kind *kind = kind_of(store, slab_size);
+    struct chunk *chunk = slab->chunk;
+    (void)pthread_mutex_lock(&store->lock);
+    slab_list_push(&kind->free, slab);
+    chunk->used--;
+    if (chunk->used == 0 && kind->empty > 0) {
+        chunk_end(store, kind, chunk);
+    } else if (chunk->used == 0) {
+        kind->empty++;
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+}
+
+void chunks_deinit(struct chunk_store *store)
+{
+    for (struct chunk_kind *kind = store->kinds; kind < store->kinds + CHUNK_KINDS; kind++) {
+        while (kind->free != NULL) {
+            chunk_end(store, kind, kind->free->chunk);
+        }
+        unmap_spares(store, kind, 0);
+    }
+    (void)pthread_mutex_destroy(&store->lock);
+}
