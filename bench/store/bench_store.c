@@ -64,10 +64,11 @@ static void set_key(struct keyspace *keyspace, struct store_thread *thread, uint
     uint32_t shard = keyspace_shard(keyspace, key.hash);
     struct access access = {0};
     struct put_options options = {.deadline_ms = deadline_ms};
-    keyspace_lock_wait(keyspace, shard);
     access_open(&access, keyspace, thread, 0, 1);
+    ASSERT(access_open_for_writing(&access) == 0);
+    access_lock_wait(&access, shard);
     ASSERT(keyspace_put_string(&access, &key, value, &options) == 0);
-    keyspace_unlock(keyspace, &shard, 1);
+    access_unlock(&access, &shard, 1);
 }
 
 static void populate(struct keyspace *keyspace, struct store_thread *thread, uint64_t keys,
@@ -130,11 +131,11 @@ static bool execute(struct runner *runner, struct request *request)
 {
     static const char value[VALUE_SIZE] = "0123456789abcdef0123456789abcdef0123456789abcdef012345";
     struct access access = {0};
-    if (!keyspace_lock(runner->keyspace, &request->shard, 1, &request->waiter)) {
+    access_open(&access, runner->keyspace, runner->thread, 0, 1);
+    if (!access_lock(&access, &request->shard, 1, &request->waiter)) {
         runner->parked++;
         return false;
     }
-    access_open(&access, runner->keyspace, runner->thread, 0, 1);
     if (runner->writes) {
         struct put_options options = {0};
         ASSERT(keyspace_put_string(&access, &request->key, bytes_make(value, VALUE_SIZE),
@@ -146,7 +147,7 @@ static bool execute(struct runner *runner, struct request *request)
         memcpy(copy, entry_string(entry, &scratch).data, VALUE_SIZE);
         runner->sum += (unsigned char)copy[runner->done % VALUE_SIZE];
     }
-    keyspace_unlock(runner->keyspace, &request->shard, 1);
+    access_unlock(&access, &request->shard, 1);
     runner->done++;
     return true;
 }

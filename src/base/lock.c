@@ -17,12 +17,6 @@ static inline void relax(void)
 #endif
 }
 
-void lock_init(struct lock *lock)
-{
-    atomic_init(&lock->state, LOCK_FREE);
-    atomic_init(&lock->parked, NULL);
-}
-
 bool lock_try_spin(struct lock *lock)
 {
     for (int i = 0; i < SPINS; i++) {
@@ -36,10 +30,10 @@ bool lock_try_spin(struct lock *lock)
 }
 
 // Reverse the stack of the parked, so that they are woken in the order of arrival.
-static struct waiter *take_parked(struct lock *lock)
+static struct waiter *take_parked(struct wait_queue *queue)
 {
     // Acquire pairs with the release in lock_park.
-    struct waiter *at = atomic_exchange_explicit(&lock->parked, NULL, memory_order_acquire);
+    struct waiter *at = atomic_exchange_explicit(&queue->parked, NULL, memory_order_acquire);
     struct waiter *oldest = NULL;
     while (at != NULL) {
         struct waiter *next = at->next;
@@ -50,9 +44,9 @@ static struct waiter *take_parked(struct lock *lock)
     return oldest;
 }
 
-void lock_wake_parked(struct lock *lock)
+void lock_wake_parked(struct wait_queue *queue)
 {
-    struct waiter *waiter = take_parked(lock);
+    struct waiter *waiter = take_parked(queue);
     while (waiter != NULL) {
         struct waiter *next = waiter->next; // Gone once woken.
         waiter->wake(waiter);
@@ -60,13 +54,13 @@ void lock_wake_parked(struct lock *lock)
     }
 }
 
-void lock_park(struct lock *lock, struct waiter *waiter)
+void lock_park(struct lock *lock, struct wait_queue *queue, struct waiter *waiter)
 {
-    struct waiter *top = atomic_load_explicit(&lock->parked, memory_order_relaxed);
+    struct waiter *top = atomic_load_explicit(&queue->parked, memory_order_relaxed);
     do {
         waiter->next = top;
         // Release pairs with the acquire in take_parked.
-    } while (!atomic_compare_exchange_weak_explicit(&lock->parked, &top, waiter,
+    } while (!atomic_compare_exchange_weak_explicit(&queue->parked, &top, waiter,
                                                     memory_order_release, memory_order_relaxed));
     // Whoever holds the lock must learn of it; if nobody does, we wake it ourselves.
     for (;;) {
@@ -78,7 +72,7 @@ void lock_park(struct lock *lock, struct waiter *waiter)
         }
         if (lock_try(lock)) {
             atomic_store_explicit(&lock->state, LOCK_CONTENDED, memory_order_relaxed);
-            lock_release(lock);
+            lock_release(lock, queue);
             return;
         }
     }
@@ -99,11 +93,11 @@ static void wake_sleeper(struct waiter *waiter)
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-void lock_wait(struct lock *lock)
+void lock_wait(struct lock *lock, struct wait_queue *queue)
 {
     while (!lock_try(lock) && !lock_try_spin(lock)) {
         struct sleeper sleeper = {.waiter = {.wake = wake_sleeper}};
-        lock_park(lock, &sleeper.waiter);
+        lock_park(lock, queue, &sleeper.waiter);
         while (atomic_load_explicit(&sleeper.woken, memory_order_acquire) == 0) {
             (void)syscall(SYS_futex, &sleeper.woken, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
         }

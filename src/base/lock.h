@@ -7,6 +7,9 @@
  *     ^             │                │
  *     └──release────┴──release───────┘ and wakes the parked
  *
+ * A lock is one word, so that it can stand in the cache line of what it guards; who waits
+ * for it queues elsewhere. Both belong together for life.
+ *
  * Threads: any. A wake function runs in the thread that releases, after the
  * lock is free; it must not block.
  */
@@ -23,13 +26,15 @@ struct waiter {
 
 enum lock_state { LOCK_FREE, LOCK_TAKEN, LOCK_CONTENDED };
 
+/* Free when all zero. */
 struct lock {
     _Atomic uint32_t state;
-    _Atomic(struct waiter *) parked; // Stack; pushed by lock_park, emptied by release.
 };
 
-/* Make a free lock. All-zero memory is one too. */
-void lock_init(struct lock *lock);
+/* Nobody waits when all zero. */
+struct wait_queue {
+    _Atomic(struct waiter *) parked; // Stack; pushed by lock_park, emptied by release.
+};
 
 /* Take the lock if it is free now. */
 static inline bool lock_try(struct lock *lock)
@@ -45,20 +50,20 @@ bool lock_try_spin(struct lock *lock);
 
 /* Be woken, once, when the lock is released; perhaps before this returns. The
  * waiter stays the caller's, who leaves it alone until it is woken. */
-void lock_park(struct lock *lock, struct waiter *waiter);
+void lock_park(struct lock *lock, struct wait_queue *queue, struct waiter *waiter);
 
-/* Wake what lock_release took off the parked list. */
-void lock_wake_parked(struct lock *lock);
+/* The rest of lock_release when somebody may be parked. */
+void lock_wake_parked(struct wait_queue *queue);
 
-static inline void lock_release(struct lock *lock)
+static inline void lock_release(struct lock *lock, struct wait_queue *queue)
 {
     // Release pairs with the acquire in lock_try.
     if (__builtin_expect(atomic_exchange_explicit(&lock->state, LOCK_FREE, memory_order_release) !=
                              LOCK_TAKEN,
                          0)) {
-        lock_wake_parked(lock);
+        lock_wake_parked(queue);
     }
 }
 
 /* Take the lock, sleeping until it is had: for background threads only. */
-void lock_wait(struct lock *lock);
+void lock_wait(struct lock *lock, struct wait_queue *queue);

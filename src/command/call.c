@@ -191,20 +191,20 @@ enum call_outcome call_execute(struct call *call, struct reply *reply, struct wa
     if (UNLIKELY(command == NULL || call->wrong_arity || call->out_of_memory)) {
         return answer_mistake(call);
     }
-    struct keyspace *keyspace = call->access.keyspace;
+    struct access *access = &call->access;
+    access_open(access, access->keyspace, access->thread, call->session->db, access->now_ms);
+    access->counts_lookups = (command->flags & COMMAND_READS) != 0;
+    if ((command->flags & COMMAND_NEEDS_MEMORY) != 0 &&
+        UNLIKELY(access_open_for_writing(access) < 0)) {
+        call_out_of_memory(call);
+        return CALL_DONE;
+    }
     uint32_t locked = call->shard_count;
-    if (locked > 0 && UNLIKELY(!keyspace_lock(keyspace, call->shards, locked, waiter))) {
+    if (UNLIKELY(!access_lock(access, call->shards, locked, waiter))) {
         return CALL_WAITS;
     }
-    struct effects *effects = call->access.effects;
-    access_open(&call->access, keyspace, call->access.thread, call->session->db,
-                call->access.now_ms);
-    call->access.effects = effects;
-    call->access.counts_lookups = (command->flags & COMMAND_READS) != 0;
     command->handler(call);
-    if (locked > 0) {
-        keyspace_unlock(keyspace, call->shards, locked);
-    }
+    access_unlock(access, call->shards, locked);
     return call->outcome;
 }
 
@@ -308,7 +308,7 @@ bool call_find_to_change(struct call *call, enum value_type type, struct entry *
     if (!call_find(call, type, entry_out)) {
         return false;
     }
-    if (*entry_out != NULL && UNLIKELY(!keyspace_may_change(*entry_out, call->waiter))) {
+    if (*entry_out != NULL && UNLIKELY(!keyspace_may_change(&call->access, *entry_out, call->waiter))) {
         call_wait(call);
         return false;
     }

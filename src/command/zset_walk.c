@@ -37,7 +37,6 @@ void reply_zset_span(struct reply *reply, const struct zset *zset, const struct 
 struct span_job {
     struct zset *zset; // Held.
     struct zset_span span;
-    uint32_t shard;
 };
 
 static void run_span_job(struct deferred *deferred, void *state)
@@ -45,7 +44,7 @@ static void run_span_job(struct deferred *deferred, void *state)
     struct span_job *job = state;
     struct store_thread *thread = deferred->access.thread;
     reply_zset_span(deferred->reply, job->zset, &job->span, thread->pool);
-    keyspace_unhold(deferred->access.keyspace, thread, job->shard, zset_value(job->zset));
+    keyspace_unhold(deferred->access.keyspace, thread, zset_value(job->zset));
 }
 
 bool defer_zset_span(struct call *call, struct zset *zset, const struct zset_span *span)
@@ -57,6 +56,5 @@ bool defer_zset_span(struct call *call, struct zset *zset, const struct zset_spa
     value_hold(zset_value(zset));
     job->zset = zset;
     job->span = *span;
-    job->shard = keyspace_shard(call->access.keyspace, call->keys[0].hash);
     return true;
 }

@@ -105,7 +105,7 @@ static int segment_create(struct hashtable *table, struct pool *pool,
     size_t size = array_size(segment->n, segment->depth);
     segment->pages = NULL;
     if (segment->n > 0) {
-        segment->pages = size == 0 ? (struct hashtable_pages *)(void *)table->first
+        segment->pages = size == 0 ? (struct hashtable_pages *)(void *)&table->first_count
                                    : pool_alloc(pool, MEMORY_TABLE, size);
         if (segment->pages == NULL) {
             return -ENOMEM;
@@ -615,6 +615,7 @@ __attribute__((noinline)) static void segment_shrink(struct hashtable *table, st
 void hashtable_init(struct hashtable *table)
 {
     atomic_init(&table->root, 0);
+    atomic_init(&table->lock.state, LOCK_FREE);
 }
 
 void hashtable_deinit(struct hashtable *table, struct pool *pool)

@@ -41,6 +41,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/lock.h"
 #include "base/pool.h"
 #include "base/random.h"
 
@@ -56,7 +57,9 @@
 
 struct hashtable {
     _Atomic uint64_t root; // 0: empty, nothing allocated. Else a word as drawn below.
-    uint64_t first[7];     // The array of pages of a table of up to 12 buckets.
+    uint32_t first_count;  // This and first: the array of pages of a table of up to 12 buckets.
+    struct lock lock;      // The owner's, to guard the table if it likes; free at the start.
+    uint64_t first[6];
 };
 
 /* How to get an element's hash again: a segment that splits needs it. */
@@ -160,7 +163,8 @@ static_assert(sizeof(struct hashtable_bucket) == 64, "a bucket is one cache line
 static_assert(sizeof(struct hashtable) == 64, "tables can stand in one cache line each");
 
 struct hashtable_pages {
-    uint64_t count; // Elements in the segment. Only for the holder of the lock.
+    uint32_t count; // Elements in the segment. Only for the holder of the lock.
+    uint32_t unused; // In a table, its owner's lock.
     struct hashtable_bucket *_Atomic page[];
 };
 

@@ -51,7 +51,7 @@ void entry_drop(struct access *access, uint64_t hash, struct entry *entry)
     }
     count_add(&counts_of(access)->keys, -1);
     if (entry_encoding(entry) == ENTRY_VALUE) {
-        value_drop(access->thread, entry_value(entry));
+        value_drop(access->keyspace, access->thread, entry_value(entry));
     }
     entry_free(entry, pool);
 }
@@ -149,9 +149,7 @@ static int exchange(struct access *access, const struct key *key, struct entry *
 static int put(struct access *access, const struct key *key, struct entry *old,
                const struct payload *payload, uint64_t deadline_ms)
 {
-    if (UNLIKELY(access_generation(access) == NULL)) {
-        return -ENOMEM;
-    }
+    DEBUG_ASSERT(access->generation != NULL); // See access_open_for_writing.
     if (deadline_ms != 0) {
         int error = expiry_arm(access, access->generation, shard_of(access->keyspace, key->hash),
                                deadline_ms);
@@ -178,7 +176,7 @@ static int put(struct access *access, const struct key *key, struct entry *old,
         }
     }
     if (old_value != NULL && !(payload->encoding == ENTRY_VALUE && payload->value == old_value)) {
-        value_drop(access->thread, old_value);
+        value_drop(access->keyspace, access->thread, old_value);
     }
     return 0;
 }
@@ -259,12 +257,12 @@ static struct entry *create_unlinked(struct pool *pool, struct bytes name, struc
     return entry;
 }
 
-static void free_unlinked(struct store_thread *thread, struct entry *entry)
+static void free_unlinked(struct access *access, struct entry *entry)
 {
     if (entry_encoding(entry) == ENTRY_VALUE) {
-        value_drop(thread, entry_value(entry));
+        value_drop(access->keyspace, access->thread, entry_value(entry));
     }
-    entry_free(entry, thread->pool);
+    entry_free(entry, access->thread->pool);
 }
 
 /* Link the entries whose keys are absent, and forget them in `fresh`. On -ENOMEM none of
@@ -305,7 +303,7 @@ static void replace_present(struct access *access, const struct key *keys, struc
         ASSERT(error == 0);
         fresh[i] = NULL;
         if (old_value != NULL) {
-            value_drop(access->thread, old_value);
+            value_drop(access->keyspace, access->thread, old_value);
         }
     }
 }
@@ -327,9 +325,7 @@ int keyspace_put_strings(struct access *access, const struct key *keys, size_t c
 {
     struct pool *pool = access->thread->pool;
     size_t size = count * sizeof(struct entry *);
-    if (UNLIKELY(access_generation(access) == NULL)) {
-        return -ENOMEM;
-    }
+    DEBUG_ASSERT(access->generation != NULL); // See access_open_for_writing.
     struct entry **fresh = pool_alloc(pool, MEMORY_JOB, size);
     if (fresh == NULL) {
         return -ENOMEM;
@@ -344,7 +340,7 @@ int keyspace_put_strings(struct access *access, const struct key *keys, size_t c
     }
     for (size_t i = 0; i < count; i++) {
         if (fresh[i] != NULL) {
-            free_unlinked(access->thread, fresh[i]);
+            free_unlinked(access, fresh[i]);
         }
     }
     pool_free(pool, MEMORY_JOB, fresh, size);

@@ -41,14 +41,14 @@ int expiry_arm(struct access *access, struct generation *generation, uint32_t sh
     unsigned index = tender_of(access->keyspace, shard);
     struct tender *tender = &generation->tenders[index];
     int error = 0;
-    lock_wait(&tender->lock);
+    lock_wait(&tender->lock, &tender->queue);
     if (deadlines->linked) {
         heap_rekey(&tender->heap, &deadlines->node, deadline_ms);
     } else {
         error = heap_push(&tender->heap, access->thread->pool, &deadlines->node, deadline_ms);
         deadlines->linked = error == 0;
     }
-    lock_release(&tender->lock);
+    lock_release(&tender->lock, &tender->queue);
     if (error == 0) {
         lower_plan(access->keyspace, index, deadline_ms);
     }
@@ -67,12 +67,12 @@ uint64_t keyspace_next_deadline(struct keyspace *keyspace, unsigned tender)
             continue;
         }
         struct tender *t = &generation->tenders[tender];
-        lock_wait(&t->lock);
+        lock_wait(&t->lock, &t->queue);
         const struct heap_node *first = heap_peek(&t->heap);
         if (first != NULL && first->key < next) {
             next = first->key;
         }
-        lock_release(&t->lock);
+        lock_release(&t->lock, &t->queue);
     }
     uint64_t plan = DEADLINE_NONE;
     if (!atomic_compare_exchange_strong_explicit(&keyspace->planned[tender], &plan, next,
@@ -89,7 +89,7 @@ static bool first_due_shard(struct generation *generation, unsigned tender, uint
 {
     struct tender *t = &generation->tenders[tender];
     bool is_due = false;
-    lock_wait(&t->lock);
+    lock_wait(&t->lock, &t->queue);
     const struct heap_node *first = heap_peek(&t->heap);
     if (first != NULL && first->key <= now_ms) {
         const char *base = (const char *)generation->deadlines;
@@ -97,7 +97,7 @@ static bool first_due_shard(struct generation *generation, unsigned tender, uint
         *shard_out = (uint32_t)(offset / sizeof(struct shard_deadlines));
         is_due = true;
     }
-    lock_release(&t->lock);
+    lock_release(&t->lock, &t->queue);
     return is_due;
 }
 
@@ -107,14 +107,14 @@ static void rearm(struct generation *generation, unsigned tender, uint32_t shard
     struct shard_deadlines *deadlines = &generation->deadlines[shard];
     struct tender *t = &generation->tenders[tender];
     const struct heap_node *first = heap_peek(&deadlines->heap);
-    lock_wait(&t->lock);
+    lock_wait(&t->lock, &t->queue);
     if (first != NULL) {
         heap_rekey(&t->heap, &deadlines->node, first->key);
     } else {
         heap_remove(&t->heap, pool, &deadlines->node);
         deadlines->linked = false;
     }
-    lock_release(&t->lock);
+    lock_release(&t->lock, &t->queue);
 }
 
 // Remove what is due in one shard, which is locked.
@@ -147,12 +147,12 @@ size_t keyspace_expire_due(struct access *access, unsigned tender, size_t entrie
         uint32_t shard;
         while (access->generation != NULL && removed < entries_max &&
                first_due_shard(access->generation, tender, access->now_ms, &shard)) {
-            if (!keyspace_lock(keyspace, &shard, 1, NULL)) {
+            if (!access_lock(access, &shard, 1, NULL)) {
                 break; // Still due: the next turn comes back to it.
             }
             removed += expire_shard(access, shard, entries_max - removed);
             rearm(access->generation, tender, shard, access->thread->pool);
-            keyspace_unlock(keyspace, &shard, 1);
+            access_unlock(access, &shard, 1);
         }
     }
     return removed;

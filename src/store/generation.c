@@ -15,6 +15,10 @@ static void generation_free_arrays(const struct keyspace *keyspace, struct gener
     if (generation->tables_block != NULL) {
         pool_free(pool, MEMORY_KEYSPACE, generation->tables_block, tables_size(keyspace));
     }
+    if (generation->queues != NULL) {
+        pool_free(pool, MEMORY_KEYSPACE, generation->queues,
+                  keyspace->shards * sizeof(struct wait_queue));
+    }
     if (generation->deadlines != NULL) {
         pool_free(pool, MEMORY_KEYSPACE, generation->deadlines,
                   keyspace->shards * sizeof(struct shard_deadlines));
@@ -33,12 +37,15 @@ static struct generation *generation_create(const struct keyspace *keyspace, str
     size_t tenders_size = keyspace->options.tenders * sizeof(struct tender);
     size_t counts_size = keyspace->options.threads * sizeof(struct thread_counts);
     generation->tables_block = pool_alloc_zeroed(pool, MEMORY_KEYSPACE, tables_size(keyspace));
+    generation->queues =
+        pool_alloc_zeroed(pool, MEMORY_KEYSPACE, keyspace->shards * sizeof(struct wait_queue));
     generation->deadlines =
         pool_alloc_zeroed(pool, MEMORY_KEYSPACE, keyspace->shards * sizeof(struct shard_deadlines));
     generation->tenders = aligned_alloc(CACHE_LINE, tenders_size);
     generation->counts = aligned_alloc(CACHE_LINE, counts_size);
-    if (generation->tables_block == NULL || generation->deadlines == NULL ||
-        generation->tenders == NULL || generation->counts == NULL) {
+    if (generation->tables_block == NULL || generation->queues == NULL ||
+        generation->deadlines == NULL || generation->tenders == NULL ||
+        generation->counts == NULL) {
         generation_free_arrays(keyspace, generation, pool);
         return NULL;
     }
@@ -49,15 +56,15 @@ static struct generation *generation_create(const struct keyspace *keyspace, str
     return generation;
 }
 
-struct generation *access_generation(struct access *access)
+int access_open_for_writing(struct access *access)
 {
     if (LIKELY(access->generation != NULL)) {
-        return access->generation;
+        return 0;
     }
     struct keyspace *keyspace = access->keyspace;
     struct generation *fresh = generation_create(keyspace, access->thread->pool);
     if (fresh == NULL) {
-        return NULL;
+        return -ENOMEM;
     }
     struct generation *existing = NULL;
     // Release: who loads the pointer sees the arrays. Acquire: we see the winner's.
@@ -68,10 +75,49 @@ struct generation *access_generation(struct access *access)
         generation_free_arrays(keyspace, fresh, access->thread->pool);
         access->generation = existing;
     }
-    return access->generation;
+    return 0;
 }
 
+// ---- locks ----
+
+bool access_lock(struct access *access, const uint32_t *shards, size_t count,
+                 struct waiter *waiter)
+{
+    struct generation *generation = access->generation;
+    for (size_t i = 0; generation != NULL && i < count; i++) {
+        DEBUG_ASSERT(i == 0 || shards[i] > shards[i - 1]);
+        struct lock *lock = &generation->tables[shards[i]].lock;
+        if (UNLIKELY(!lock_try(lock)) && !lock_try_spin(lock)) {
+            access_unlock(access, shards, i);
+            if (waiter != NULL) {
+                lock_park(lock, &generation->queues[shards[i]], waiter);
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
+void access_unlock(struct access *access, const uint32_t *shards, size_t count)
+{
+    struct generation *generation = access->generation;
+    for (size_t i = 0; generation != NULL && i < count; i++) {
+        lock_release(&generation->tables[shards[i]].lock, &generation->queues[shards[i]]);
+    }
+}
+
+void access_lock_wait(struct access *access, uint32_t shard)
+{
+    struct generation *generation = access->generation;
+    if (generation != NULL) {
+        lock_wait(&generation->tables[shard].lock, &generation->queues[shard]);
+    }
+}
+
+// ---- the end of a generation ----
+
 struct entry_freeing {
+    struct keyspace *keyspace;
     struct store_thread *thread;
 };
 
@@ -80,7 +126,7 @@ static void free_entry(void *element, void *context)
     struct entry_freeing *freeing = context;
     struct entry *entry = element;
     if (entry_encoding(entry) == ENTRY_VALUE) {
-        value_drop(freeing->thread, entry_value(entry));
+        value_drop(freeing->keyspace, freeing->thread, entry_value(entry));
     }
     entry_free(entry, freeing->thread->pool);
     pool_rest(freeing->thread->pool, 1);
@@ -99,7 +145,7 @@ static void free_values(struct store_thread *thread)
 void generation_destroy(struct keyspace *keyspace, struct generation *generation,
                         struct store_thread *thread)
 {
-    struct entry_freeing freeing = {.thread = thread};
+    struct entry_freeing freeing = {.keyspace = keyspace, .thread = thread};
     for (uint32_t shard = 0; shard < keyspace->shards; shard++) {
         hashtable_drain(&generation->tables[shard], thread->pool, free_entry, &freeing);
         if (generation->deadlines[shard].heap.capacity > 0) {
@@ -201,57 +247,72 @@ void keyspace_free_trash(struct keyspace *keyspace, struct store_thread *thread,
     }
 }
 
-void value_drop(struct store_thread *thread, struct value *value)
+// ---- values ----
+
+// Leave a value without holders to the thread's trash.
+static void discard(struct store_thread *thread, struct value *value)
 {
-    struct waiter *waiter = value->waiters;
-    value->waiters = NULL;
-    if (value_release(value)) {
-        if (value_free_effort(value) > VALUE_FREE_INLINE_MAX) {
-            value->next = thread->trash;
-            thread->trash = value;
-        } else {
-            value_free(value, thread->pool);
-        }
-    }
+    value->next = thread->trash;
+    thread->trash = value;
+}
+
+static void wake_all(struct waiter *waiter)
+{
     while (waiter != NULL) {
         struct waiter *next = waiter->next;
         waiter->wake(waiter);
         waiter = next;
     }
+}
+
+/* Let one reference to a value go that others may share, and take who waits to change it:
+ * in one step for those who look whether it is shared, so that nobody waits in vain.
+ * Whether it was the last. */
+static bool release_shared(struct keyspace *keyspace, struct value *value,
+                           struct waiter **waiters_out)
+{
+    lock_wait(&keyspace->waiters_lock, &keyspace->waiters_queue);
+    *waiters_out = value->waiters;
+    value->waiters = NULL;
+    bool is_last = value_release(value);
+    lock_release(&keyspace->waiters_lock, &keyspace->waiters_queue);
+    return is_last;
+}
+
+void value_drop(struct keyspace *keyspace, struct store_thread *thread, struct value *value)
+{
+    struct waiter *waiters = NULL;
+    bool is_last = true; // Without others, nobody waits, and nobody can come.
+    if (UNLIKELY(value_is_shared(value))) {
+        is_last = release_shared(keyspace, value, &waiters);
+    }
+    if (is_last && value_free_effort(value) > VALUE_FREE_INLINE_MAX) {
+        discard(thread, value);
+    } else if (is_last) {
+        value_free(value, thread->pool);
+    }
+    wake_all(waiters);
 }
 
 void keyspace_drop_lent(struct store_thread *thread, struct value *value)
 {
     DEBUG_ASSERT(value->type == VALUE_STRING);
     if (value_release(value)) {
-        value->next = thread->trash;
-        thread->trash = value;
+        discard(thread, value);
     }
 }
 
-void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread, uint32_t shard,
+void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread,
                      struct value *value)
 {
-    keyspace_lock_wait(keyspace, shard);
-    struct waiter *waiter = NULL;
-    bool is_last = value_release(value);
-    if (!is_last && !value_is_shared(value)) {
-        waiter = value->waiters;
-        value->waiters = NULL;
+    struct waiter *waiters;
+    if (release_shared(keyspace, value, &waiters)) {
+        discard(thread, value);
     }
-    keyspace_unlock(keyspace, &shard, 1);
-    if (is_last) {
-        value->next = thread->trash;
-        thread->trash = value;
-    }
-    while (waiter != NULL) {
-        struct waiter *next = waiter->next;
-        waiter->wake(waiter);
-        waiter = next;
-    }
+    wake_all(waiters);
 }
 
-bool keyspace_may_change(struct entry *entry, struct waiter *waiter)
+bool keyspace_may_change(struct access *access, struct entry *entry, struct waiter *waiter)
 {
     if (entry_encoding(entry) != ENTRY_VALUE) {
         return true;
@@ -260,9 +321,13 @@ bool keyspace_may_change(struct entry *entry, struct waiter *waiter)
     if (value->type == VALUE_STRING || !value_is_shared(value)) {
         return true;
     }
-    if (waiter != NULL) {
+    struct keyspace *keyspace = access->keyspace;
+    lock_wait(&keyspace->waiters_lock, &keyspace->waiters_queue);
+    bool is_shared = value_is_shared(value);
+    if (is_shared && waiter != NULL) {
         waiter->next = value->waiters;
         value->waiters = waiter;
     }
-    return false;
+    lock_release(&keyspace->waiters_lock, &keyspace->waiters_queue);
+    return !is_shared;
 }

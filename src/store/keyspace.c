@@ -42,14 +42,13 @@ struct keyspace *keyspace_create(const struct keyspace_options *options)
     keyspace->shards = UINT32_C(1) << keyspace->options.shard_bits;
     keyspace->type = (struct hashtable_type){.hash = hash_of_entry, .context = keyspace};
     pthread_mutex_init(&keyspace->threads_lock, NULL);
-    keyspace->locks = alloc_lines(keyspace->shards, sizeof(struct shard_lock));
     keyspace->databases = alloc_lines(options->databases, sizeof(*keyspace->databases));
     keyspace->planned = alloc_lines(options->tenders, sizeof(*keyspace->planned));
     keyspace->threads = calloc(options->threads, sizeof(struct store_thread *));
     keyspace->depot = depot_create();
     keyspace->pool = keyspace->depot == NULL ? NULL : pool_create(keyspace->depot);
-    if (keyspace->locks == NULL || keyspace->databases == NULL || keyspace->planned == NULL ||
-        keyspace->threads == NULL || keyspace->pool == NULL) {
+    if (keyspace->databases == NULL || keyspace->planned == NULL || keyspace->threads == NULL ||
+        keyspace->pool == NULL) {
         keyspace_destroy(keyspace);
         return NULL;
     }
@@ -82,7 +81,6 @@ void keyspace_destroy(struct keyspace *keyspace)
     free(keyspace->threads);
     free(keyspace->planned);
     free(keyspace->databases);
-    free(keyspace->locks);
     free(keyspace);
 }
 
@@ -194,11 +192,9 @@ static const struct hashtable *table_at(const struct keyspace *keyspace, uint32_
 
 void keyspace_prefetch_table(const struct keyspace *keyspace, uint32_t db, uint64_t hash)
 {
-    uint32_t shard = shard_of(keyspace, hash);
-    __builtin_prefetch(&keyspace->locks[shard], 1);
-    const struct hashtable *table = table_at(keyspace, db, shard);
+    const struct hashtable *table = table_at(keyspace, db, shard_of(keyspace, hash));
     if (LIKELY(table != NULL)) {
-        __builtin_prefetch(table);
+        __builtin_prefetch(table, 1); // For writing: the lock is there too.
     }
 }
 
@@ -224,33 +220,4 @@ void keyspace_prefetch_entries(const struct keyspace *keyspace, uint32_t db, uin
     if (LIKELY(table != NULL)) {
         hashtable_prefetch_elements(table, table_hash(keyspace, hash));
     }
-}
-
-bool keyspace_lock(struct keyspace *keyspace, const uint32_t *shards, size_t count,
-                   struct waiter *waiter)
-{
-    for (size_t i = 0; i < count; i++) {
-        DEBUG_ASSERT(i == 0 || shards[i] > shards[i - 1]);
-        struct lock *lock = &keyspace->locks[shards[i]].lock;
-        if (UNLIKELY(!lock_try(lock)) && !lock_try_spin(lock)) {
-            keyspace_unlock(keyspace, shards, i);
-            if (waiter != NULL) {
-                lock_park(lock, waiter);
-            }
-            return false;
-        }
-    }
-    return true;
-}
-
-void keyspace_unlock(struct keyspace *keyspace, const uint32_t *shards, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        lock_release(&keyspace->locks[shards[i]].lock);
-    }
-}
-
-void keyspace_lock_wait(struct keyspace *keyspace, uint32_t shard)
-{
-    lock_wait(&keyspace->locks[shard].lock);
 }

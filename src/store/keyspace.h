@@ -2,17 +2,16 @@
  *
  *   hash of the key: │ shard │ position in the shard's table ...
  *
- *   keyspace ─┬─ locks     one per shard, each in its own cache line; a shard's
- *             │            lock serves that shard of every database
- *             └─ databases ── generation ─┬─ tables     one hash table per shard
- *                 (NULL: unused)          ├─ deadlines  one heap per shard
- *                                         └─ counters   one set per thread
+ *   keyspace ── databases ── generation ─┬─ tables     one hash table per shard, its lock
+ *                (NULL: unused)          │             in the same cache line
+ *                                        ├─ deadlines  one heap per shard
+ *                                        └─ counters   one set per thread
  *
- * Life of a command: hash its keys (keyspace_key), prefetch, lock their shards
- * (keyspace_lock), open an access, call the functions below, unlock.
+ * Life of a command: hash its keys (keyspace_key), prefetch, open an access, lock the
+ * keys' shards (access_lock), call the functions below, unlock.
  *
  * FLUSHALL replaces a database's generation with one atomic exchange; commands
- * that have loaded the old one finish on it and count as earlier. It is freed in
+ * that have opened an access before finish on the old one and count as earlier. It is freed in
  * the background once every thread has passed a quiescent point.
  *
  * Expiry: a key whose deadline has come is invisible from that millisecond on.
@@ -20,7 +19,7 @@
  * deadline: keyspace_next_deadline says how long it may sleep, and `wake` tells
  * it when somebody sets an earlier deadline.
  *
- * Lock order: shards ascending; then a tender's lock; nothing below that.
+ * Lock order: shards ascending; then a tender's lock or that of the waiters for values.
  * Ownership:  keys and values are copied in; what is lent out is valid until the
  *             shard's lock is let go or the key is changed.
  * Threads:    each has its own struct store_thread; functions that take an access
@@ -116,23 +115,13 @@ uint32_t keyspace_shard(const struct keyspace *keyspace, uint64_t hash);
 uint32_t keyspace_shards(const struct keyspace *keyspace);
 
 /* Four steps that bring a key's memory into the cache, each some 50 to 100 ns after the
- * one before, over a batch of keys: the shard's lock and table; the table's page array
+ * one before, over a batch of keys: the shard's table and lock; the table's page array
  * (which small tables have inside); the bucket; the entries. No lock needed; the thread's
  * pool is online. */
 void keyspace_prefetch_table(const struct keyspace *keyspace, uint32_t db, uint64_t hash);
 void keyspace_prefetch_pages(const struct keyspace *keyspace, uint32_t db, uint64_t hash);
 void keyspace_prefetch_bucket(const struct keyspace *keyspace, uint32_t db, uint64_t hash);
 void keyspace_prefetch_entries(const struct keyspace *keyspace, uint32_t db, uint64_t hash);
-
-/* Lock `count` shards, given ascending and without repetition. False when one
- * stays busy: then none is locked and `waiter` is woken, once, when it is worth
- * another try (waiter NULL: not told). */
-NODISCARD bool keyspace_lock(struct keyspace *keyspace, const uint32_t *shards, size_t count,
-                             struct waiter *waiter);
-void keyspace_unlock(struct keyspace *keyspace, const uint32_t *shards, size_t count);
-
-/* Lock one shard, sleeping if need be: for background threads only. */
-void keyspace_lock_wait(struct keyspace *keyspace, uint32_t shard);
 
 /* ---- one key ---- */
 
@@ -146,9 +135,24 @@ struct access {
     bool counts_lookups; // keyspace_find counts hits and misses (commands that read).
 };
 
-/* Fill an access; call it with the shards locked, once per command. */
+/* Fill an access to what the database contains now, once per command, no lock held. It is
+ * good until the thread's next quiescent point. */
 void access_open(struct access *access, struct keyspace *keyspace, struct store_thread *thread,
                  uint32_t db, uint64_t now_ms);
+
+/* Make an unused database usable: before any function that stores something, no lock
+ * held. 0 or -ENOMEM. */
+NODISCARD int access_open_for_writing(struct access *access);
+
+/* Lock `count` shards, given ascending and without repetition (an unused database has
+ * none: always true). False when one stays busy: then none is locked and `waiter` is woken,
+ * once, when it is worth another try with a new access (waiter NULL: not told). */
+NODISCARD bool access_lock(struct access *access, const uint32_t *shards, size_t count,
+                           struct waiter *waiter);
+void access_unlock(struct access *access, const uint32_t *shards, size_t count);
+
+/* Lock one shard, sleeping if need be: for background threads only. */
+void access_lock_wait(struct access *access, uint32_t shard);
 
 /* Borrow the live entry under `key`; NULL if absent or past its deadline. */
 struct entry *keyspace_find(struct access *access, const struct key *key);
@@ -193,15 +197,15 @@ NODISCARD int keyspace_set_deadline(struct access *access, const struct key *key
 
 /* Whether the value at `entry` may be changed now (long strings: always; they are
  * copied if need be). If not, `waiter` is woken when it is worth another try. */
-bool keyspace_may_change(struct entry *entry, struct waiter *waiter);
+bool keyspace_may_change(struct access *access, struct entry *entry, struct waiter *waiter);
 
 /* Let go of a value that a reply was lent (a string): frees it if that was the last
  * reference. From any thread, locks or not. */
 void keyspace_drop_lent(struct store_thread *thread, struct value *value);
 
-/* Let a held value go, from any thread, no lock held: wakes who waits to change
- * it. `shard` is its key's. Leaves it to the thread's trash if it was the last. */
-void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread, uint32_t shard,
+/* Let a held value go, from a background thread, no lock held: wakes who waits to change
+ * it. Leaves it to the thread's trash if it was the last. */
+void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread,
                      struct value *value);
 
 /* ---- the whole keyspace: these lock shard after shard themselves ---- */

@@ -13,11 +13,6 @@
 enum { CACHE_LINE = 64 };
 #define DEADLINE_NONE UINT64_MAX
 
-// A lock in its own cache line: workers fetch the line for writing ahead of time.
-struct shard_lock {
-    struct lock lock;
-} __attribute__((aligned(CACHE_LINE)));
-
 // A shard's keys with a deadline, and its place among the tender's shards.
 struct shard_deadlines {
     struct heap heap;      // Of entries' nodes, by deadline.
@@ -28,6 +23,7 @@ struct shard_deadlines {
 // The shards that one worker tends, by their first deadline. Lock order: after shards.
 struct tender {
     struct lock lock;
+    struct wait_queue queue;
     struct heap heap;
 } __attribute__((aligned(CACHE_LINE)));
 
@@ -40,7 +36,8 @@ struct thread_counts {
 /* One database's content between two flushes. */
 struct generation {
     char *tables_block;
-    struct hashtable *tables;          // One per shard, in a cache line each; in tables_block.
+    struct hashtable *tables;          // One per shard, with its lock, in a cache line each.
+    struct wait_queue *queues;         // One per shard.
     struct shard_deadlines *deadlines; // One per shard.
     struct tender *tenders;
     struct thread_counts *counts; // One per store_thread.
@@ -52,11 +49,12 @@ struct keyspace {
     unsigned hash_shift; // hash >> hash_shift is the shard.
     uint32_t shards;
     struct hashtable_type type;
-    struct shard_lock *locks;
     _Atomic(struct generation *) *databases;
     _Atomic uint64_t *planned; // Per tender: when it means to wake; DEADLINE_NONE: never.
     struct depot *depot;
     struct pool *pool; // For what lives as long as the keyspace. Guarded by threads_lock.
+    struct lock waiters_lock;     // Guards value->waiters while the value is shared.
+    struct wait_queue waiters_queue;
     pthread_mutex_t threads_lock; // Guards threads.
     struct store_thread **threads;
 };
@@ -72,9 +70,6 @@ static inline uint64_t table_hash(const struct keyspace *keyspace, uint64_t hash
     return hash << keyspace->options.shard_bits;
 }
 
-/* The generation to write to, made if there is none yet; NULL when out of memory. */
-struct generation *access_generation(struct access *access);
-
 /* Free a generation that nobody can reach any more, with all that is in it. */
 void generation_destroy(struct keyspace *keyspace, struct generation *generation,
                         struct store_thread *thread);
@@ -87,7 +82,7 @@ void entry_expire(struct access *access, uint64_t hash, struct entry *entry);
 
 /* Let the key's reference to a value go: wake who waits to change it, free it if
  * that was the last (big ones through the thread's trash). */
-void value_drop(struct store_thread *thread, struct value *value);
+void value_drop(struct keyspace *keyspace, struct store_thread *thread, struct value *value);
 
 /* A deadline is about to enter a shard's heap: see to it that the tender looks at the
  * shard by then. 0 or -ENOMEM. */

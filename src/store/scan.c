@@ -31,10 +31,10 @@ static bool is_empty(const struct hashtable *table)
 static bool lock_for(struct access *access, const struct keyspace_walk *walk, uint32_t shard)
 {
     if (walk->may_wait) {
-        keyspace_lock_wait(access->keyspace, shard);
+        access_lock_wait(access, shard);
         return true;
     }
-    return keyspace_lock(access->keyspace, &shard, 1, walk->waiter);
+    return access_lock(access, &shard, 1, walk->waiter);
 }
 
 bool keyspace_scan(struct access *access, struct keyspace_walk *walk, keyspace_visit visit,
@@ -57,7 +57,7 @@ bool keyspace_scan(struct access *access, struct keyspace_walk *walk, keyspace_v
             position = hashtable_scan(table, &keyspace->type, position,
                                       walk->elements_min - visiting.seen, visit_live, &visiting);
             uint32_t index = (uint32_t)shard;
-            keyspace_unlock(keyspace, &index, 1);
+            access_unlock(access, &index, 1);
             locked++;
         } else {
             position = 0;
@@ -88,14 +88,14 @@ static bool visit_random(struct access *access, uint32_t shard, struct random *r
                          keyspace_visit visit, void *context)
 {
     if (is_empty(&access->generation->tables[shard]) ||
-        !keyspace_lock(access->keyspace, &shard, 1, NULL)) {
+        !access_lock(access, &shard, 1, NULL)) {
         return false;
     }
     const struct entry *entry = pick(access, shard, random);
     if (entry != NULL) {
         visit(entry, context);
     }
-    keyspace_unlock(access->keyspace, &shard, 1);
+    access_unlock(access, &shard, 1);
     return entry != NULL;
 }
 

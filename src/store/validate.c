@@ -47,6 +47,7 @@ static void check_generation(struct keyspace *keyspace, uint32_t db, struct gene
         struct hashtable *table = &generation->tables[shard];
         size_t with_deadline = tally.with_deadline;
         tally.shard = shard;
+        ASSERT(atomic_load(&table->lock.state) == LOCK_FREE);
         hashtable_validate(table, &keyspace->type);
         (void)hashtable_scan(table, &keyspace->type, 0, SIZE_MAX, check_entry, &tally);
         check_deadlines(&tally, with_deadline);

@@ -212,10 +212,11 @@ static void one_key(struct world *world, void (*action)(struct step *))
     struct step step = {.world = world, .expected = &world->model[db][i]};
     step.key = keyspace_key(world->keyspace, bytes_make(name, key_name(i, name)));
     step.shard = keyspace_shard(world->keyspace, step.key.hash);
-    ck_assert(keyspace_lock(world->keyspace, &step.shard, 1, NULL));
     access_open(&step.access, world->keyspace, world->thread, db, world->now_ms);
+    ck_assert_int_eq(access_open_for_writing(&step.access), 0);
+    ck_assert(access_lock(&step.access, &step.shard, 1, NULL));
     action(&step);
-    keyspace_unlock(world->keyspace, &step.shard, 1);
+    access_unlock(&step.access, &step.shard, 1);
 }
 
 static void count_entry(const struct entry *entry, void *context)
@@ -347,12 +348,16 @@ TEST(a_write_that_runs_out_of_memory_changes_nothing)
         size_t size = random_value(&world->random, value);
         struct expected *expected = &world->model[0][k];
         int error = 0;
-        ck_assert(keyspace_lock(world->keyspace, &shard, 1, NULL));
         for (long n = 0; n < 20; n++) {
             pool_fail_after(world->thread->pool, n);
             access_open(&access, world->keyspace, world->thread, 0, world->now_ms);
-            error = keyspace_put_string(&access, &key, bytes_make(value, size), &options);
+            error = access_open_for_writing(&access);
+            ck_assert(access_lock(&access, &shard, 1, NULL));
+            if (error == 0) {
+                error = keyspace_put_string(&access, &key, bytes_make(value, size), &options);
+            }
             pool_fail_after(world->thread->pool, -1);
+            access_unlock(&access, &shard, 1);
             if (error == 0) {
                 break;
             }
@@ -365,7 +370,6 @@ TEST(a_write_that_runs_out_of_memory_changes_nothing)
         ck_assert_int_eq(error, 0);
         expect_value(expected, value, size);
         expected->deadline_ms = options.deadline_ms;
-        keyspace_unlock(world->keyspace, &shard, 1);
         if (i % 200 == 0) {
             check_all(world);
         }

@@ -20,40 +20,42 @@ static void count_wake(struct waiter *waiter)
 
 TEST(a_taken_lock_is_not_taken_again)
 {
-    struct lock lock;
-    lock_init(&lock);
+    struct lock lock = {0};
+    struct wait_queue queue = {0};
     ck_assert(lock_try(&lock));
     ck_assert(!lock_try(&lock));
     ck_assert(!lock_try_spin(&lock));
-    lock_release(&lock);
+    lock_release(&lock, &queue);
     ck_assert(lock_try_spin(&lock));
-    lock_release(&lock);
+    lock_release(&lock, &queue);
 }
 
 TEST(release_wakes_each_parked_waiter_once)
 {
     struct lock lock = {0};
+    struct wait_queue queue = {0};
     struct counted a = {.waiter.wake = count_wake}, b = {.waiter.wake = count_wake};
     ck_assert(lock_try(&lock));
-    lock_park(&lock, &a.waiter);
-    lock_park(&lock, &b.waiter);
+    lock_park(&lock, &queue, &a.waiter);
+    lock_park(&lock, &queue, &b.waiter);
     ck_assert_int_eq(a.woken + b.woken, 0);
-    lock_release(&lock);
+    lock_release(&lock, &queue);
     ck_assert_int_eq(a.woken, 1);
     ck_assert_int_eq(b.woken, 1);
     ck_assert(lock_try(&lock));
-    lock_release(&lock);
+    lock_release(&lock, &queue);
     ck_assert_int_eq(a.woken, 1);
 }
 
 TEST(parking_on_a_free_lock_wakes_at_once)
 {
     struct lock lock = {0};
+    struct wait_queue queue = {0};
     struct counted a = {.waiter.wake = count_wake};
-    lock_park(&lock, &a.waiter);
+    lock_park(&lock, &queue, &a.waiter);
     ck_assert_int_eq(a.woken, 1);
     ck_assert(lock_try(&lock));
-    lock_release(&lock);
+    lock_release(&lock, &queue);
 }
 
 // ---- many threads: totals hold, nobody is forgotten ----
@@ -62,6 +64,7 @@ enum { THREADS = 8, ROUNDS = 5000 };
 
 struct shared {
     struct lock lock;
+    struct wait_queue queue;
     long total; // Guarded by lock.
 };
 
@@ -69,9 +72,9 @@ static void *add_by_waiting(void *context)
 {
     struct shared *shared = context;
     for (int i = 0; i < ROUNDS; i++) {
-        lock_wait(&shared->lock);
+        lock_wait(&shared->lock, &shared->queue);
         shared->total++;
-        lock_release(&shared->lock);
+        lock_release(&shared->lock, &shared->queue);
     }
     return NULL;
 }
@@ -108,14 +111,14 @@ static void *add_by_parking(void *context)
     ck_assert_int_eq(mailbox_open(&parker.mailbox), 0);
     for (int i = 0; i < ROUNDS; i++) {
         while (!lock_try(&shared->lock)) {
-            lock_park(&shared->lock, &parker.waiter);
+            lock_park(&shared->lock, &shared->queue, &parker.waiter);
             sleep_until_mail(&parker.mailbox);
         }
         shared->total++;
         if (i % 64 == 0) {
             (void)sched_yield(); // Let others run into a holder that does not.
         }
-        lock_release(&shared->lock);
+        lock_release(&shared->lock, &shared->queue);
     }
     mailbox_close(&parker.mailbox);
     return NULL;

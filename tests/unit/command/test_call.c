@@ -129,10 +129,13 @@ TEST(busy_shards_make_the_call_wait)
     const struct bytes argv[] = {BYTES("MSET"), BYTES("a"), BYTES("1"), BYTES("b"), BYTES("2")};
     struct bytes reply;
     uint32_t shard = keyspace_shard(h->keyspace, keyspace_key(h->keyspace, BYTES("b")).hash);
-    keyspace_lock_wait(h->keyspace, shard);
+    struct access access = {0};
+    EXPECT(h, "SET other x", "+OK\r\n"); // An unused database has no locks.
+    access_open(&access, h->keyspace, h->thread, 0, h->context.now_ms);
+    access_lock_wait(&access, shard);
     ck_assert_int_eq(harness_try(h, argv, 5, &reply), CALL_WAITS);
     ck_assert(!h->woken);
-    keyspace_unlock(h->keyspace, &shard, 1);
+    access_unlock(&access, &shard, 1);
     ck_assert(h->woken);
     EXPECT(h, "EXISTS a b", ":0\r\n");
     ck_assert_int_eq(harness_try(h, argv, 5, &reply), CALL_DONE);

@@ -283,13 +283,15 @@ TEST(scan_waits_for_a_busy_shard_and_changes_nothing)
            "MSET a 1 b 1 c 1 d 1 e 1 f 1 g 1 h 1 i 1 j 1 k 1 l 1 m 1 n 1 o 1 p 1 q 1 r 1 s 1 t 1 u "
            "1 v 1 w 1 x 1 y 1 z 1 aa 1 bb 1 cc 1 dd 1 ee 1 ff 1 gg 1",
            "+OK\r\n");
+    struct access access = {0};
+    access_open(&access, h->keyspace, h->thread, 0, h->context.now_ms);
     for (uint32_t shard = 0; shard < keyspace_shards(h->keyspace); shard++) {
-        keyspace_lock_wait(h->keyspace, shard);
+        access_lock_wait(&access, shard);
     }
     ck_assert_int_eq(harness_try(h, argv, 2, &reply), CALL_WAITS);
     ck_assert(!h->woken);
     for (uint32_t shard = 0; shard < keyspace_shards(h->keyspace); shard++) {
-        keyspace_unlock(h->keyspace, &shard, 1);
+        access_unlock(&access, &shard, 1);
     }
     ck_assert(h->woken);
     ck_assert_int_eq(harness_try(h, argv, 2, &reply), CALL_DONE);

@@ -302,7 +302,6 @@ TEST(who_changes_a_held_set_waits_and_who_deletes_it_does_not)
                                  "ZINCRBY z 1 a", "ZPOPMIN z",    "ZPOPMAX z 9999"};
     add_large(h);
     char *before = harness_dump(h);
-    uint32_t shard = keyspace_shard(h->keyspace, keyspace_key(h->keyspace, BYTES("z")).hash);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         struct value *value = value_at(h, "z");
         struct bytes words[8];
@@ -315,7 +314,7 @@ TEST(who_changes_a_held_set_waits_and_who_deletes_it_does_not)
         ck_assert_int_eq(harness_try(h, words, count, &reply), CALL_WAITS);
         ck_assert(!h->woken);
         EXPECT(h, "ZCARD z", ":5000\r\n");
-        keyspace_unhold(h->keyspace, h->thread, shard, value);
+        keyspace_unhold(h->keyspace, h->thread, value);
         ck_assert(h->woken);
         char *after = harness_dump(h);
         ck_assert_str_eq(before, after);
@@ -325,7 +324,7 @@ TEST(who_changes_a_held_set_waits_and_who_deletes_it_does_not)
     value_hold(value);
     EXPECT(h, "DEL z", ":1\r\n");
     EXPECT(h, "ZADD z 1 a", ":1\r\n");
-    keyspace_unhold(h->keyspace, h->thread, shard, value);
+    keyspace_unhold(h->keyspace, h->thread, value);
     free(before);
     harness_destroy(h);
 }
