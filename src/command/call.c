@@ -111,37 +111,39 @@ void call_prepare(struct call *call, const struct call_context *context, struct 
     }
 }
 
-static uint32_t prefetched_keys(const struct call *call)
+typedef void (*prefetch_step)(const struct keyspace *keyspace, uint32_t db, uint64_t hash);
+
+static inline void prefetch_keys(const struct call *call, const struct call_context *context,
+                                 prefetch_step step)
 {
-    return call->key_count < PREFETCH_KEYS_MAX ? call->key_count : PREFETCH_KEYS_MAX;
+    uint32_t db = call->session->db;
+    if (LIKELY(call->key_count == 1)) { // Without a loop: most commands.
+        step(context->keyspace, db, call->keys_inline[0].hash);
+        return;
+    }
+    for (uint32_t i = 0; i < call->key_count && i < PREFETCH_KEYS_MAX; i++) {
+        step(context->keyspace, db, call->keys[i].hash);
+    }
 }
 
 void call_prefetch_tables(const struct call *call, const struct call_context *context)
 {
-    for (uint32_t i = 0, count = prefetched_keys(call); i < count; i++) {
-        keyspace_prefetch_table(context->keyspace, call->session->db, call->keys[i].hash);
-    }
+    prefetch_keys(call, context, keyspace_prefetch_table);
 }
 
 void call_prefetch_pages(const struct call *call, const struct call_context *context)
 {
-    for (uint32_t i = 0, count = prefetched_keys(call); i < count; i++) {
-        keyspace_prefetch_pages(context->keyspace, call->session->db, call->keys[i].hash);
-    }
+    prefetch_keys(call, context, keyspace_prefetch_pages);
 }
 
 void call_prefetch_buckets(const struct call *call, const struct call_context *context)
 {
-    for (uint32_t i = 0, count = prefetched_keys(call); i < count; i++) {
-        keyspace_prefetch_bucket(context->keyspace, call->session->db, call->keys[i].hash);
-    }
+    prefetch_keys(call, context, keyspace_prefetch_bucket);
 }
 
 void call_prefetch_entries(const struct call *call, const struct call_context *context)
 {
-    for (uint32_t i = 0, count = prefetched_keys(call); i < count; i++) {
-        keyspace_prefetch_entries(context->keyspace, call->session->db, call->keys[i].hash);
-    }
+    prefetch_keys(call, context, keyspace_prefetch_entries);
 }
 
 // ---- execution ----

@@ -74,6 +74,11 @@ static inline char *put_length(char *at, size_t length)
         *at = (char)('0' + length);
         return at + 1;
     }
+    if (LIKELY(length < 100)) {
+        at[0] = (char)('0' + length / 10);
+        at[1] = (char)('0' + length % 10);
+        return at + 2;
+    }
     return at + number_format_unsigned(length, at);
 }
 

@@ -21,6 +21,17 @@ static inline const char *read_length(const char *at, const char *end, uint32_t 
     if (UNLIKELY(end - at < 3)) {
         return NULL;
     }
+    // One or two digits, as nearly all have: without a loop.
+    uint32_t one = (uint32_t)(unsigned char)at[0] - '0';
+    if (LIKELY(one <= 9 && at[1] == '\r')) {
+        *length_out = one;
+        return at + 3;
+    }
+    uint32_t two = (uint32_t)(unsigned char)at[1] - '0';
+    if (LIKELY(one >= 1 && one <= 9 && two <= 9 && at[2] == '\r' && end - at > 3)) {
+        *length_out = 10 * one + two;
+        return at + 4;
+    }
     const char *first = at;
     const char *last = end - at > LENGTH_DIGITS_MAX + 1 ? at + LENGTH_DIGITS_MAX : end - 2;
     uint32_t length = (uint32_t)(unsigned char)*at - '0';

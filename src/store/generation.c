@@ -80,10 +80,15 @@ int access_open_for_writing(struct access *access)
 
 // ---- locks ----
 
+// One shard, as for nearly all commands, goes without a loop.
 bool access_lock(struct access *access, const uint32_t *shards, size_t count,
                  struct waiter *waiter)
 {
     struct generation *generation = access->generation;
+    if (LIKELY(count == 1 && generation != NULL) &&
+        LIKELY(lock_try(&generation->tables[*shards].lock))) {
+        return true;
+    }
     for (size_t i = 0; generation != NULL && i < count; i++) {
         DEBUG_ASSERT(i == 0 || shards[i] > shards[i - 1]);
         struct lock *lock = &generation->tables[shards[i]].lock;
@@ -98,11 +103,20 @@ bool access_lock(struct access *access, const uint32_t *shards, size_t count,
     return true;
 }
 
+static inline void unlock(struct generation *generation, uint32_t shard)
+{
+    lock_release(&generation->tables[shard].lock, &generation->queues[shard]);
+}
+
 void access_unlock(struct access *access, const uint32_t *shards, size_t count)
 {
     struct generation *generation = access->generation;
+    if (LIKELY(count == 1 && generation != NULL)) {
+        unlock(generation, *shards);
+        return;
+    }
     for (size_t i = 0; generation != NULL && i < count; i++) {
-        lock_release(&generation->tables[shards[i]].lock, &generation->queues[shards[i]]);
+        unlock(generation, shards[i]);
     }
 }
 
