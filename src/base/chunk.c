@@ -193,6 +193,38 @@ uint64_t depot_mapped_bytes(struct depot *depot)
     return bytes;
 }
 
+// ---- whole chunks ----
+
+void *chunk_borrow(struct chunk_store *store)
+{
+    struct chunk_kind *kind = &store->kinds[0];
+    (void)pthread_mutex_lock(&store->lock);
+    struct chunk *chunk = spare_pop(kind);
+    (void)pthread_mutex_unlock(&store->lock);
+    if (chunk != NULL) {
+        want_upkeep(store);
+    } else {
+        chunk = chunk_map(kind);
+        if (chunk == NULL) {
+            return NULL;
+        }
+        (void)pthread_mutex_lock(&store->lock);
+        store->chunks++;
+        (void)pthread_mutex_unlock(&store->lock);
+    }
+    void *memory = chunk->memory;
+    free(chunk);
+    return memory;
+}
+
+void chunk_unborrow(struct chunk_store *store, void *memory)
+{
+    (void)munmap(memory, CHUNK_SIZE);
+    (void)pthread_mutex_lock(&store->lock);
+    store->chunks--;
+    (void)pthread_mutex_unlock(&store->lock);
+}
+
 // ---- slabs out of chunks ----
 
 static struct slab *slab_at(const struct chunk_kind *kind, const struct chunk *chunk,

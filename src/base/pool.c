@@ -317,6 +317,40 @@ void *pool_resize(struct pool *pool, enum memory_tag tag, void *block, size_t ol
     return moved;
 }
 
+#ifdef FASTKV_CHECKED
+
+void *pool_alloc_chunk(struct pool *pool, enum memory_tag tag)
+{
+    return pool_alloc_zeroed(pool, tag, POOL_CHUNK_SIZE);
+}
+
+void pool_free_chunk(struct pool *pool, enum memory_tag tag, void *memory)
+{
+    pool_free(pool, tag, memory, POOL_CHUNK_SIZE);
+}
+
+#else
+
+void *pool_alloc_chunk(struct pool *pool, enum memory_tag tag)
+{
+    void *memory = chunk_borrow(&pool->depot->chunks);
+    if (memory != NULL) {
+        memset(memory, 0, POOL_CHUNK_SIZE);
+        account(pool, tag, POOL_CHUNK_SIZE);
+    }
+    return memory;
+}
+
+void pool_free_chunk(struct pool *pool, enum memory_tag tag, void *memory)
+{
+    if (memory != NULL) {
+        account(pool, tag, -(int64_t)POOL_CHUNK_SIZE);
+        chunk_unborrow(&pool->depot->chunks, memory);
+    }
+}
+
+#endif
+
 void pool_fail_after(struct pool *pool, long n)
 {
     pool->fail_after = n;

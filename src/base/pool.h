@@ -49,7 +49,7 @@ enum memory_tag {
 /* The word INFO memory shows for a tag, such as "entry". */
 const char *memory_tag_name(enum memory_tag tag);
 
-enum { POOL_CLASS_MAX = 16 * 1024 };
+enum { POOL_CLASS_MAX = 16 * 1024, POOL_CHUNK_SIZE = 2 * 1024 * 1024 };
 
 struct depot;
 struct pool;
@@ -100,6 +100,12 @@ void *pool_alloc_zeroed(struct pool *pool, enum memory_tag tag, size_t size);
 
 /* Free a block; `size` and `tag` as allocated. NULL is fine. */
 void pool_free(struct pool *pool, enum memory_tag tag, void *block, size_t size);
+
+/* POOL_CHUNK_SIZE bytes, cleared and aligned to their size, in one huge page where the
+ * kernel has them; NULL when out of memory. For a few large arrays that every request looks
+ * into: they cost fewer TLB misses there. */
+void *pool_alloc_chunk(struct pool *pool, enum memory_tag tag);
+void pool_free_chunk(struct pool *pool, enum memory_tag tag, void *memory);
 
 /* Change a block's size, perhaps moving it. NULL when out of memory; the old
  * block stays. A NULL block is an allocation. */

@@ -25,7 +25,7 @@ enum {
     CLASSES = CLASSES_STEPPED + 4 * CLASSES_PER_DOUBLING,
     SLAB_SMALL_SIZE = 64 * 1024,
     SLAB_LARGE_SIZE = 256 * 1024,
-    CHUNK_SIZE = 2 * 1024 * 1024,
+    CHUNK_SIZE = POOL_CHUNK_SIZE,
     BATCH_BYTES = 8 * 1024, // What a cache and the depot trade at a time, about.
     BATCH_MAX = 64,
 };
@@ -146,6 +146,12 @@ struct slab *slab_obtain(struct chunk_store *store, uint32_t slab_size);
 
 /* Bring a slab back whose objects are all free. Never waits for the kernel. */
 void slab_return(struct chunk_store *store, struct slab *slab, uint32_t slab_size);
+
+/* A chunk's memory on loan, not cleared: a spare one if there is; NULL when out of memory. */
+void *chunk_borrow(struct chunk_store *store);
+
+/* Unmap it. */
+void chunk_unborrow(struct chunk_store *store, void *memory);
 
 void slab_list_push(struct slab **list, struct slab *slab);
 void slab_list_remove(struct slab **list, struct slab *slab);

@@ -310,7 +310,8 @@ bool call_find_to_change(struct call *call, enum value_type type, struct entry *
     if (!call_find(call, type, entry_out)) {
         return false;
     }
-    if (*entry_out != NULL && UNLIKELY(!keyspace_may_change(&call->access, *entry_out, call->waiter))) {
+    if (*entry_out != NULL &&
+        UNLIKELY(!keyspace_may_change(&call->access, *entry_out, call->waiter))) {
         call_wait(call);
         return false;
     }

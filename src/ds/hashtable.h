@@ -163,7 +163,7 @@ static_assert(sizeof(struct hashtable_bucket) == 64, "a bucket is one cache line
 static_assert(sizeof(struct hashtable) == 64, "tables can stand in one cache line each");
 
 struct hashtable_pages {
-    uint32_t count; // Elements in the segment. Only for the holder of the lock.
+    uint32_t count;  // Elements in the segment. Only for the holder of the lock.
     uint32_t unused; // In a table, its owner's lock.
     struct hashtable_bucket *_Atomic page[];
 };

@@ -3,32 +3,41 @@
 #include <errno.h>
 #include <stdlib.h>
 
-// The tables, one per cache line wherever the block begins.
-static size_t tables_size(const struct keyspace *keyspace)
+// A generation's arrays stand in one block.
+static size_t arrays_size(const struct keyspace *keyspace)
 {
-    return keyspace->shards * sizeof(struct hashtable) + CACHE_LINE;
+    return keyspace->shards * (sizeof(struct hashtable) + sizeof(struct shard_deadlines) +
+                               sizeof(struct wait_queue)) +
+           CACHE_LINE;
 }
 
 static void generation_free_arrays(const struct keyspace *keyspace, struct generation *generation,
                                    struct pool *pool)
 {
-    if (generation->tables_block != NULL) {
-        pool_free(pool, MEMORY_KEYSPACE, generation->tables_block, tables_size(keyspace));
-    }
-    if (generation->queues != NULL) {
-        pool_free(pool, MEMORY_KEYSPACE, generation->queues,
-                  keyspace->shards * sizeof(struct wait_queue));
-    }
-    if (generation->deadlines != NULL) {
-        pool_free(pool, MEMORY_KEYSPACE, generation->deadlines,
-                  keyspace->shards * sizeof(struct shard_deadlines));
+    if (generation->is_in_chunk) {
+        pool_free_chunk(pool, MEMORY_KEYSPACE, generation->block);
+    } else {
+        pool_free(pool, MEMORY_KEYSPACE, generation->block, arrays_size(keyspace));
     }
     free(generation->tenders);
     free(generation->counts);
     free(generation);
 }
 
-static struct generation *generation_create(const struct keyspace *keyspace, struct pool *pool)
+static void place_arrays(const struct keyspace *keyspace, struct generation *generation)
+{
+    char *at = generation->block + -(uintptr_t)generation->block % CACHE_LINE;
+    generation->tables = (struct hashtable *)(void *)at;
+    at += keyspace->shards * sizeof(struct hashtable);
+    generation->deadlines = (struct shard_deadlines *)(void *)at;
+    at += keyspace->shards * sizeof(struct shard_deadlines);
+    generation->queues = (struct wait_queue *)(void *)at;
+}
+
+/* The first database is the one that all use: its arrays take a chunk. The others have
+ * memory only where they have keys. */
+static struct generation *generation_create(const struct keyspace *keyspace, struct pool *pool,
+                                            uint32_t db)
 {
     struct generation *generation = calloc(1, sizeof(*generation));
     if (generation == NULL) {
@@ -36,21 +45,17 @@ static struct generation *generation_create(const struct keyspace *keyspace, str
     }
     size_t tenders_size = keyspace->options.tenders * sizeof(struct tender);
     size_t counts_size = keyspace->options.threads * sizeof(struct thread_counts);
-    generation->tables_block = pool_alloc_zeroed(pool, MEMORY_KEYSPACE, tables_size(keyspace));
-    generation->queues =
-        pool_alloc_zeroed(pool, MEMORY_KEYSPACE, keyspace->shards * sizeof(struct wait_queue));
-    generation->deadlines =
-        pool_alloc_zeroed(pool, MEMORY_KEYSPACE, keyspace->shards * sizeof(struct shard_deadlines));
+    generation->is_in_chunk = db == 0 && arrays_size(keyspace) <= POOL_CHUNK_SIZE;
+    generation->block = generation->is_in_chunk
+                            ? pool_alloc_chunk(pool, MEMORY_KEYSPACE)
+                            : pool_alloc_zeroed(pool, MEMORY_KEYSPACE, arrays_size(keyspace));
     generation->tenders = aligned_alloc(CACHE_LINE, tenders_size);
     generation->counts = aligned_alloc(CACHE_LINE, counts_size);
-    if (generation->tables_block == NULL || generation->queues == NULL ||
-        generation->deadlines == NULL || generation->tenders == NULL ||
-        generation->counts == NULL) {
+    if (generation->block == NULL || generation->tenders == NULL || generation->counts == NULL) {
         generation_free_arrays(keyspace, generation, pool);
         return NULL;
     }
-    size_t offset = -(uintptr_t)generation->tables_block % CACHE_LINE;
-    generation->tables = (struct hashtable *)(void *)(generation->tables_block + offset);
+    place_arrays(keyspace, generation);
     memset(generation->tenders, 0, tenders_size);
     memset(generation->counts, 0, counts_size);
     return generation;
@@ -62,7 +67,7 @@ int access_open_for_writing(struct access *access)
         return 0;
     }
     struct keyspace *keyspace = access->keyspace;
-    struct generation *fresh = generation_create(keyspace, access->thread->pool);
+    struct generation *fresh = generation_create(keyspace, access->thread->pool, access->db);
     if (fresh == NULL) {
         return -ENOMEM;
     }
@@ -81,8 +86,7 @@ int access_open_for_writing(struct access *access)
 // ---- locks ----
 
 // One shard, as for nearly all commands, goes without a loop.
-bool access_lock(struct access *access, const uint32_t *shards, size_t count,
-                 struct waiter *waiter)
+bool access_lock(struct access *access, const uint32_t *shards, size_t count, struct waiter *waiter)
 {
     struct generation *generation = access->generation;
     if (LIKELY(count == 1 && generation != NULL) &&
@@ -316,8 +320,7 @@ void keyspace_drop_lent(struct store_thread *thread, struct value *value)
     }
 }
 
-void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread,
-                     struct value *value)
+void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread, struct value *value)
 {
     struct waiter *waiters;
     if (release_shared(keyspace, value, &waiters)) {

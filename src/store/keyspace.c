@@ -56,6 +56,13 @@ struct keyspace *keyspace_create(const struct keyspace_options *options)
     for (unsigned i = 0; i < options->tenders; i++) {
         atomic_init(&keyspace->planned[i], DEADLINE_NONE);
     }
+    // The first database is there from the start: no request waits for its memory.
+    struct store_thread first = {.pool = keyspace->pool};
+    struct access access = {.keyspace = keyspace, .thread = &first};
+    if (access_open_for_writing(&access) < 0) {
+        keyspace_destroy(keyspace);
+        return NULL;
+    }
     return keyspace;
 }
 

@@ -205,8 +205,7 @@ void keyspace_drop_lent(struct store_thread *thread, struct value *value);
 
 /* Let a held value go, from a background thread, no lock held: wakes who waits to change
  * it. Leaves it to the thread's trash if it was the last. */
-void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread,
-                     struct value *value);
+void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread, struct value *value);
 
 /* ---- the whole keyspace: these lock shard after shard themselves ---- */
 

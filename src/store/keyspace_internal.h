@@ -35,7 +35,8 @@ struct thread_counts {
 
 /* One database's content between two flushes. */
 struct generation {
-    char *tables_block;
+    char *block; // What the next three stand in.
+    bool is_in_chunk;
     struct hashtable *tables;          // One per shard, with its lock, in a cache line each.
     struct wait_queue *queues;         // One per shard.
     struct shard_deadlines *deadlines; // One per shard.
@@ -52,8 +53,8 @@ struct keyspace {
     _Atomic(struct generation *) *databases;
     _Atomic uint64_t *planned; // Per tender: when it means to wake; DEADLINE_NONE: never.
     struct depot *depot;
-    struct pool *pool; // For what lives as long as the keyspace. Guarded by threads_lock.
-    struct lock waiters_lock;     // Guards value->waiters while the value is shared.
+    struct pool *pool;        // For what lives as long as the keyspace. Guarded by threads_lock.
+    struct lock waiters_lock; // Guards value->waiters while the value is shared.
     struct wait_queue waiters_queue;
     pthread_mutex_t threads_lock; // Guards threads.
     struct store_thread **threads;

@@ -87,8 +87,7 @@ static const struct entry *pick(struct access *access, uint32_t shard, struct ra
 static bool visit_random(struct access *access, uint32_t shard, struct random *random,
                          keyspace_visit visit, void *context)
 {
-    if (is_empty(&access->generation->tables[shard]) ||
-        !access_lock(access, &shard, 1, NULL)) {
+    if (is_empty(&access->generation->tables[shard]) || !access_lock(access, &shard, 1, NULL)) {
         return false;
     }
     const struct entry *entry = pick(access, shard, random);

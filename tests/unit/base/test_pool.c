@@ -270,6 +270,59 @@ TEST(upkeep_gets_memory_before_it_is_used)
     depot_destroy(depot);
 }
 
+// A few cached objects from all over the memory keep no chunks once they are recalled.
+TEST(recalled_caches_let_their_chunks_go)
+{
+    enum { BLOCKS = 1000000, KEPT = 64 };
+    struct depot *depot = depot_create();
+    struct pool *pool = pool_create(depot);
+    struct pool *other = pool_create(depot);
+    void **blocks = malloc(BLOCKS * sizeof(*blocks));
+    for (size_t i = 0; i < BLOCKS; i++) {
+        blocks[i] = pool_alloc(pool, MEMORY_ENTRY, 96);
+    }
+    for (size_t i = 0; i < BLOCKS; i++) {
+        bool is_spread = i % (BLOCKS / KEPT) == 0;
+        pool_free(is_spread ? other : pool, MEMORY_ENTRY, blocks[i], 96);
+    }
+    pool_flush(pool);
+    depot_upkeep(depot);
+    pool_offline(other);
+    depot_recall(depot);
+    pool_online(other);
+    depot_upkeep(depot);
+    ck_assert_uint_le(depot_mapped_bytes(depot), (uint64_t)(2 + SPARE_CHUNKS_MAX) * CHUNK_SIZE);
+    free(blocks);
+    pool_destroy(other);
+    pool_destroy(pool);
+    depot_destroy(depot);
+}
+
+TEST(a_chunk_is_cleared_counted_and_given_back)
+{
+    struct depot *depot = depot_create();
+    struct pool *pool = pool_create(depot);
+    for (int round = 0; round < 2; round++) {
+        char *chunk = pool_alloc_chunk(pool, MEMORY_KEYSPACE);
+        ck_assert_uint_eq(usage_of(depot, MEMORY_KEYSPACE), POOL_CHUNK_SIZE);
+        bool is_clear = true;
+        for (size_t at = 0; at < POOL_CHUNK_SIZE; at++) {
+            is_clear = is_clear && chunk[at] == 0;
+            chunk[at] = 'x';
+        }
+        ck_assert(is_clear);
+#ifndef FASTKV_CHECKED
+        ck_assert_uint_ge(depot_mapped_bytes(depot), POOL_CHUNK_SIZE);
+        ck_assert_uint_eq((uintptr_t)chunk % POOL_CHUNK_SIZE, 0);
+#endif
+        pool_free_chunk(pool, MEMORY_KEYSPACE, chunk);
+        ck_assert_uint_eq(usage_of(depot, MEMORY_KEYSPACE), 0);
+        depot_upkeep(depot); // The second time there is a spare one.
+    }
+    pool_destroy(pool);
+    depot_destroy(depot);
+}
+
 TEST(a_yielding_thread_rests_and_goes_on)
 {
     struct depot *depot = depot_create();
