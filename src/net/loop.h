@@ -18,8 +18,9 @@
  *                    LOOP_SENT says how much it took (0 and more) or what failed;
  *                    such events stand before all data. A send taken whole, as
  *                    nearly all are, wakes nobody and costs no event.
- *   LOOP_SEND_WAIT   Over with its LOOP_SENT, which always comes: everything was
- *                    taken or, with an error or fewer bytes, the connection failed.
+ *   LOOP_SEND_WAIT   Over with its LOOP_SENT, which always comes. With an error the
+ *                    connection failed. Otherwise `sent` bytes were taken, at least one
+ *                    and nearly always all: busy kernels were seen to stop in between.
  *
  * Closing: loop_shut shuts the stream down, after trying what was sent before it in
  * the same turn, and answers with LOOP_CLOSED when the kernel holds nothing of the

@@ -157,7 +157,7 @@ static void on_event(const struct loop_event *event)
         if (c->mode == SENDING_ONCE) {
             ck_assert_uint_lt(event->sent, c->sending);
         } else {
-            ck_assert_uint_eq(event->sent, c->sending);
+            ck_assert_uint_gt(event->sent, 0); // See loop.h: the rest is sent again.
         }
         consume(c, event->sent);
         break;

@@ -21,7 +21,7 @@ static void count_wake(struct waiter *waiter)
 TEST(a_taken_lock_is_not_taken_again)
 {
     struct lock lock = {0};
-    struct wait_queue queue = {0};
+    struct wait_queue queue = {NULL};
     ck_assert(lock_try(&lock));
     ck_assert(!lock_try(&lock));
     ck_assert(!lock_try_spin(&lock));
@@ -33,7 +33,7 @@ TEST(a_taken_lock_is_not_taken_again)
 TEST(release_wakes_each_parked_waiter_once)
 {
     struct lock lock = {0};
-    struct wait_queue queue = {0};
+    struct wait_queue queue = {NULL};
     struct counted a = {.waiter.wake = count_wake}, b = {.waiter.wake = count_wake};
     ck_assert(lock_try(&lock));
     lock_park(&lock, &queue, &a.waiter);
@@ -50,7 +50,7 @@ TEST(release_wakes_each_parked_waiter_once)
 TEST(parking_on_a_free_lock_wakes_at_once)
 {
     struct lock lock = {0};
-    struct wait_queue queue = {0};
+    struct wait_queue queue = {NULL};
     struct counted a = {.waiter.wake = count_wake};
     lock_park(&lock, &queue, &a.waiter);
     ck_assert_int_eq(a.woken, 1);
