@@ -44,14 +44,18 @@ static struct waiter *take_parked(struct wait_queue *queue)
     return oldest;
 }
 
+void waiters_wake(struct waiter *first)
+{
+    while (first != NULL) {
+        struct waiter *next = first->next; // Gone once woken.
+        first->wake(first);
+        first = next;
+    }
+}
+
 void lock_wake_parked(struct wait_queue *queue)
 {
-    struct waiter *waiter = take_parked(queue);
-    while (waiter != NULL) {
-        struct waiter *next = waiter->next; // Gone once woken.
-        waiter->wake(waiter);
-        waiter = next;
-    }
+    waiters_wake(take_parked(queue));
 }
 
 void lock_park(struct lock *lock, struct wait_queue *queue, struct waiter *waiter)

@@ -52,6 +52,9 @@ bool lock_try_spin(struct lock *lock);
  * waiter stays the caller's, who leaves it alone until it is woken. */
 void lock_park(struct lock *lock, struct wait_queue *queue, struct waiter *waiter);
 
+/* Wake a list of waiters, each gone once woken. NULL is fine. */
+void waiters_wake(struct waiter *first);
+
 /* The rest of lock_release when somebody may be parked. */
 void lock_wake_parked(struct wait_queue *queue);
 

@@ -135,7 +135,7 @@ void pool_online(struct pool *pool);
  * kernel that has once preferred one to a worker lets it run for a whole tick. */
 void pool_set_yielding(struct pool *pool);
 
-/* In long work, no lock held, after `objects` more were dealt with: every thousand
+/* In long work, no lock held, after `objects` more were dealt with: every hundred
  * objects a yielding thread lets others run. Does nothing for the rest. */
 void pool_rest(struct pool *pool, size_t objects);
 

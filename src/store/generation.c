@@ -274,15 +274,6 @@ static void discard(struct store_thread *thread, struct value *value)
     thread->trash = value;
 }
 
-static void wake_all(struct waiter *waiter)
-{
-    while (waiter != NULL) {
-        struct waiter *next = waiter->next;
-        waiter->wake(waiter);
-        waiter = next;
-    }
-}
-
 /* Let one reference to a value go that others may share, and take who waits to change it:
  * in one step for those who look whether it is shared, so that nobody waits in vain.
  * Whether it was the last. */
@@ -309,7 +300,7 @@ void value_drop(struct keyspace *keyspace, struct store_thread *thread, struct v
     } else if (is_last) {
         value_free(value, thread->pool);
     }
-    wake_all(waiters);
+    waiters_wake(waiters);
 }
 
 void keyspace_drop_lent(struct store_thread *thread, struct value *value)
@@ -326,7 +317,7 @@ void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread, str
     if (release_shared(keyspace, value, &waiters)) {
         discard(thread, value);
     }
-    wake_all(waiters);
+    waiters_wake(waiters);
 }
 
 bool keyspace_may_change(struct access *access, struct entry *entry, struct waiter *waiter)

@@ -10,9 +10,9 @@
  * string is then copied, and who wants to change another kind parks in `waiters`
  * until the walk is over. It may always be unlinked from its key and dropped.
  *
- * Threads: `holders` is atomic; the rest is guarded by the lock of the key's
- *          shard while the value hangs on a key, and belongs to the last holder
- *          after that.
+ * Threads: `holders` is atomic; `waiters` is guarded by the keyspace's lock for it
+ *          while the value is shared; the rest by the lock of the key's shard while
+ *          the value hangs on a key. All of it belongs to the last holder after that.
  */
 #pragma once
 
