@@ -1,5 +1,6 @@
 #include "base/pool_internal.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -18,13 +19,10 @@ void chunks_init(struct chunk_store *store)
     pthread_mutex_init(&store->lock, NULL);
     atomic_init(&store->wants_upkeep, true);
     // Random keys cost fewer TLB misses in huge pages. What is larger is used in order.
-    store->kinds[0] = (struct chunk_kind){.slab_size = SLAB_SMALL_SIZE, .is_huge = true};
-    store->kinds[1] = (struct chunk_kind){.slab_size = SLAB_LARGE_SIZE};
-}
-
-static struct chunk_kind *kind_of(struct chunk_store *store, uint32_t slab_size)
-{
-    return &store->kinds[slab_size == SLAB_SMALL_SIZE ? 0 : 1];
+    store->huge.is_huge = true;
+    store->objects = (struct chunk_kind){.slab_size = SLAB_SMALL_SIZE, .spares = &store->huge};
+    store->tables = (struct chunk_kind){.slab_size = SLAB_SMALL_SIZE, .spares = &store->huge};
+    store->large = (struct chunk_kind){.slab_size = SLAB_LARGE_SIZE, .spares = &store->small};
 }
 
 void slab_list_push(struct slab **list, struct slab *slab)
@@ -73,18 +71,18 @@ static char *map_memory(bool is_huge)
 
 // A chunk from the kernel; NULL when out of memory. Touches a huge page's beginning, for
 // which some machines take ms: for callers without a lock.
-static struct chunk *chunk_map(const struct chunk_kind *kind)
+static struct chunk *chunk_map(bool is_huge)
 {
     struct chunk *chunk = malloc(sizeof(*chunk));
     if (chunk == NULL) {
         return NULL;
     }
-    *chunk = (struct chunk){.memory = map_memory(kind->is_huge)};
+    *chunk = (struct chunk){.memory = map_memory(is_huge)};
     if (chunk->memory == NULL) {
         free(chunk);
         return NULL;
     }
-    if (kind->is_huge) {
+    if (is_huge) {
         *(volatile char *)chunk->memory = 0;
     }
     return chunk;
@@ -103,36 +101,37 @@ static void want_upkeep(struct chunk_store *store)
     atomic_store_explicit(&store->wants_upkeep, true, memory_order_relaxed);
 }
 
-static void spare_push(struct chunk_kind *kind, struct chunk *chunk)
+static void spare_push(struct spare_chunks *spares, struct chunk *chunk)
 {
-    chunk->next = kind->spare;
-    kind->spare = chunk;
-    kind->spares++;
+    chunk->next = spares->first;
+    spares->first = chunk;
+    spares->count++;
 }
 
-static struct chunk *spare_pop(struct chunk_kind *kind)
+static struct chunk *spare_pop(struct spare_chunks *spares)
 {
-    struct chunk *chunk = kind->spare;
+    struct chunk *chunk = spares->first;
     if (chunk != NULL) {
-        kind->spare = chunk->next;
-        kind->spares--;
+        spares->first = chunk->next;
+        spares->count--;
     }
     return chunk;
 }
 
-static void add_mapped(struct chunk_store *store, struct chunk_kind *kind, struct chunk *chunk)
+static void add_mapped(struct chunk_store *store, struct spare_chunks *spares, struct chunk *chunk)
 {
     store->chunks++;
-    spare_push(kind, chunk);
+    spare_push(spares, chunk);
 }
 
-static void add_spares(struct chunk_store *store, struct chunk_kind *kind)
+void depot_upkeep(struct depot *depot)
 {
+    struct chunk_store *store = &depot->chunks;
     for (;;) {
         (void)pthread_mutex_lock(&store->lock);
-        bool is_missing = kind->spares < SPARE_CHUNKS;
+        bool is_missing = store->huge.count < SPARE_CHUNKS;
         (void)pthread_mutex_unlock(&store->lock);
-        struct chunk *chunk = is_missing ? chunk_map(kind) : NULL;
+        struct chunk *chunk = is_missing ? chunk_map(true) : NULL;
         if (chunk == NULL) {
             return;
         }
@@ -140,23 +139,9 @@ static void add_spares(struct chunk_store *store, struct chunk_kind *kind)
             *(volatile char *)(chunk->memory + at) = 0;
         }
         (void)pthread_mutex_lock(&store->lock);
-        add_mapped(store, kind, chunk);
+        add_mapped(store, &store->huge, chunk);
         (void)pthread_mutex_unlock(&store->lock);
     }
-}
-
-static void unmap_spares(struct chunk_store *store, struct chunk_kind *kind, unsigned keep)
-{
-    struct chunk *chunk;
-    do {
-        (void)pthread_mutex_lock(&store->lock);
-        chunk = kind->spares > keep ? spare_pop(kind) : NULL;
-        store->chunks -= chunk != NULL;
-        (void)pthread_mutex_unlock(&store->lock);
-        if (chunk != NULL) {
-            chunk_unmap(chunk);
-        }
-    } while (chunk != NULL);
 }
 
 bool depot_claim_upkeep(struct depot *depot)
@@ -166,22 +151,53 @@ bool depot_claim_upkeep(struct depot *depot)
            atomic_exchange_explicit(&store->wants_upkeep, false, memory_order_relaxed);
 }
 
-void depot_upkeep(struct depot *depot)
+// Unmap spares until `keep` are left, `count` at most.
+static void unmap_spares(struct chunk_store *store, struct spare_chunks *spares, size_t keep,
+                         size_t count)
+{
+    for (; count > 0; count--) {
+        (void)pthread_mutex_lock(&store->lock);
+        struct chunk *chunk = spares->count > keep ? spare_pop(spares) : NULL;
+        store->chunks -= chunk != NULL;
+        (void)pthread_mutex_unlock(&store->lock);
+        if (chunk == NULL) {
+            return;
+        }
+        chunk_unmap(chunk);
+        (void)sched_yield();
+    }
+}
+
+static size_t surplus(struct chunk_store *store, const struct spare_chunks *spares)
+{
+    (void)pthread_mutex_lock(&store->lock);
+    size_t count = spares->count;
+    (void)pthread_mutex_unlock(&store->lock);
+    return count > SPARE_CHUNKS_MAX ? count - SPARE_CHUNKS_MAX : 0;
+}
+
+bool depot_has_surplus(struct depot *depot)
 {
     struct chunk_store *store = &depot->chunks;
-    for (struct chunk_kind *kind = store->kinds; kind < store->kinds + CHUNK_KINDS; kind++) {
-        if (kind->is_huge) {
-            add_spares(store, kind);
-        }
-        unmap_spares(store, kind, SPARE_CHUNKS_MAX);
-    }
+    return surplus(store, &store->huge) > 0 || surplus(store, &store->small) > 0;
+}
+
+static void release_spares(struct chunk_store *store, struct spare_chunks *spares)
+{
+    size_t part = surplus(store, spares) / RELEASE_DIVISOR;
+    unmap_spares(store, spares, SPARE_CHUNKS_MAX, part > RELEASE_MIN ? part : RELEASE_MIN);
+}
+
+void depot_release(struct depot *depot)
+{
+    release_spares(&depot->chunks, &depot->chunks.huge);
+    release_spares(&depot->chunks, &depot->chunks.small);
 }
 
 void depot_trim(struct depot *depot)
 {
-    struct chunk_store *store = &depot->chunks;
-    unmap_spares(store, &store->kinds[0], SPARE_CHUNKS);
-    unmap_spares(store, &store->kinds[1], 0);
+    unmap_spares(&depot->chunks, &depot->chunks.huge, SPARE_CHUNKS, SIZE_MAX);
+    unmap_spares(&depot->chunks, &depot->chunks.small, 0, SIZE_MAX);
 }
 
 uint64_t depot_mapped_bytes(struct depot *depot)
@@ -197,14 +213,13 @@ uint64_t depot_mapped_bytes(struct depot *depot)
 
 void *chunk_borrow(struct chunk_store *store)
 {
-    struct chunk_kind *kind = &store->kinds[0];
     (void)pthread_mutex_lock(&store->lock);
-    struct chunk *chunk = spare_pop(kind);
+    struct chunk *chunk = spare_pop(&store->huge);
     (void)pthread_mutex_unlock(&store->lock);
     if (chunk != NULL) {
         want_upkeep(store);
     } else {
-        chunk = chunk_map(kind);
+        chunk = chunk_map(true);
         if (chunk == NULL) {
             return NULL;
         }
@@ -236,8 +251,8 @@ static struct slab *slab_at(const struct chunk_kind *kind, const struct chunk *c
 // Let a spare chunk be the one that slabs are carved from. Whether there was one.
 static bool chunk_begin(struct chunk_store *store, struct chunk_kind *kind)
 {
-    struct chunk *chunk = spare_pop(kind);
-    if (kind->is_huge && kind->spares < SPARE_CHUNKS) {
+    struct chunk *chunk = spare_pop(kind->spares);
+    if (kind->spares->is_huge && kind->spares->count < SPARE_CHUNKS) {
         want_upkeep(store);
     }
     if (chunk == NULL) {
@@ -250,7 +265,7 @@ static bool chunk_begin(struct chunk_store *store, struct chunk_kind *kind)
 }
 
 // A chunk without slabs in use becomes a spare. Unmapping what is too much would wait for
-// the page faults of other threads: upkeep does it.
+// the page faults of other threads: that is for depot_release.
 static void chunk_end(struct chunk_store *store, struct chunk_kind *kind, struct chunk *chunk)
 {
     for (uint32_t i = 0; i < chunk->carved; i++) {
@@ -259,8 +274,8 @@ static void chunk_end(struct chunk_store *store, struct chunk_kind *kind, struct
     if (kind->fresh == chunk) {
         kind->fresh = NULL;
     }
-    spare_push(kind, chunk);
-    if (kind->spares > SPARE_CHUNKS_MAX) {
+    spare_push(kind->spares, chunk);
+    if (kind->spares->count == SPARE_CHUNKS_MAX + 1) {
         want_upkeep(store);
     }
 }
@@ -283,21 +298,20 @@ static struct slab *take_slab(struct chunk_store *store, struct chunk_kind *kind
     return slab;
 }
 
-struct slab *slab_obtain(struct chunk_store *store, uint32_t slab_size)
+struct slab *slab_obtain(struct chunk_store *store, struct chunk_kind *kind)
 {
-    struct chunk_kind *kind = kind_of(store, slab_size);
     struct chunk *mapped = NULL;
     for (;;) {
         (void)pthread_mutex_lock(&store->lock);
         if (mapped != NULL) {
-            add_mapped(store, kind, mapped);
+            add_mapped(store, kind->spares, mapped);
         }
         struct slab *slab = take_slab(store, kind);
         (void)pthread_mutex_unlock(&store->lock);
         if (slab != NULL) {
             return slab;
         }
-        mapped = chunk_map(kind);
+        mapped = chunk_map(kind->spares->is_huge);
         if (mapped == NULL) {
             return NULL;
         }
@@ -305,9 +319,8 @@ struct slab *slab_obtain(struct chunk_store *store, uint32_t slab_size)
 }
 
 // One chunk without slabs in use is kept as it is.
-void slab_return(struct chunk_store *store, struct slab *slab, uint32_t slab_size)
+void slab_return(struct chunk_store *store, struct chunk_kind *kind, struct slab *slab)
 {
-    struct chunk_kind *kind = kind_of(store, slab_size);
     struct chunk *chunk = slab->chunk;
     (void)pthread_mutex_lock(&store->lock);
     slab_list_push(&kind->free, slab);
@@ -320,13 +333,19 @@ void slab_return(struct chunk_store *store, struct slab *slab, uint32_t slab_siz
     (void)pthread_mutex_unlock(&store->lock);
 }
 
+static void end_empty_chunks(struct chunk_store *store, struct chunk_kind *kind)
+{
+    while (kind->free != NULL) {
+        chunk_end(store, kind, kind->free->chunk);
+    }
+}
+
 void chunks_deinit(struct chunk_store *store)
 {
-    for (struct chunk_kind *kind = store->kinds; kind < store->kinds + CHUNK_KINDS; kind++) {
-        while (kind->free != NULL) {
-            chunk_end(store, kind, kind->free->chunk);
-        }
-        unmap_spares(store, kind, 0);
-    }
+    end_empty_chunks(store, &store->objects);
+    end_empty_chunks(store, &store->tables);
+    end_empty_chunks(store, &store->large);
+    unmap_spares(store, &store->huge, 0, SIZE_MAX);
+    unmap_spares(store, &store->small, 0, SIZE_MAX);
     (void)pthread_mutex_destroy(&store->lock);
 }

@@ -15,8 +15,8 @@ const char *memory_tag_name(enum memory_tag tag)
     return names[tag];
 }
 
-// Some 50 to 100 us of work.
-enum { OBJECTS_PER_YIELD = 100 };
+// Some 5 us of work.
+enum { OBJECTS_PER_YIELD = 8 };
 
 // ---- depots ----
 
@@ -163,8 +163,9 @@ size_t pool_class_size(size_t size)
 
 #ifdef FASTKV_CHECKED
 
-static void *obtain(struct pool *pool, size_t size)
+static void *obtain(struct pool *pool, enum memory_tag tag, size_t size)
 {
+    (void)tag;
     pool->allocations++;
     if (pool->fail_after == 0) {
         pool->fail_after = -1;
@@ -175,9 +176,10 @@ static void *obtain(struct pool *pool, size_t size)
     return size % 64 == 0 ? aligned_alloc(64, size) : malloc(size);
 }
 
-void pool_release(struct pool *pool, void *block, size_t size)
+static void release(struct pool *pool, enum memory_tag tag, void *block, size_t size)
 {
     (void)pool;
+    (void)tag;
     (void)size;
     free(block);
 }
@@ -189,12 +191,12 @@ void pool_flush(struct pool *pool)
 
 #else
 
-static void *obtain(struct pool *pool, size_t size)
+static void *obtain(struct pool *pool, enum memory_tag tag, size_t size)
 {
     if (UNLIKELY(size > POOL_CLASS_MAX)) {
         return malloc(size);
     }
-    uint32_t class = class_of_size(size);
+    uint32_t class = class_of(tag, size);
     struct object_list *cache = &pool->caches[class];
     if (UNLIKELY(cache->first == NULL)) {
         *cache = slab_take(pool->depot, class);
@@ -223,13 +225,13 @@ static void give_back_half(struct pool *pool, uint32_t class)
     slab_give(pool->depot, class, rest);
 }
 
-void pool_release(struct pool *pool, void *block, size_t size)
+static void release(struct pool *pool, enum memory_tag tag, void *block, size_t size)
 {
     if (UNLIKELY(size > POOL_CLASS_MAX)) {
         free(block);
         return;
     }
-    uint32_t class = class_of_size(size);
+    uint32_t class = class_of(tag, size);
     struct object_list *cache = &pool->caches[class];
     struct object *object = block;
     object->next = cache->first;
@@ -255,7 +257,7 @@ void pool_flush(struct pool *pool)
 
 void *pool_alloc(struct pool *pool, enum memory_tag tag, size_t size)
 {
-    void *block = obtain(pool, size);
+    void *block = obtain(pool, tag, size);
     if (LIKELY(block != NULL)) {
         account(pool, tag, (int64_t)pool_class_size(size));
     }
@@ -286,7 +288,7 @@ void pool_free(struct pool *pool, enum memory_tag tag, void *block, size_t size)
         return;
     }
     account(pool, tag, -(int64_t)pool_class_size(size));
-    pool_release(pool, block, size);
+    release(pool, tag, block, size);
 }
 
 void *pool_resize(struct pool *pool, enum memory_tag tag, void *block, size_t old_size,

@@ -67,13 +67,21 @@ void depot_usage(struct depot *depot, uint64_t bytes_out[MEMORY_TAGS]);
 /* Bytes taken from the kernel for slabs; less what was given back. */
 uint64_t depot_mapped_bytes(struct depot *depot);
 
-/* Whether the depot wants memory from the kernel ahead of need, or has too much, and
+/* Whether the depot wants memory from the kernel ahead of need, or has a surplus now, and
  * nobody who was told so has called depot_upkeep since. Cheap; any thread. */
 bool depot_claim_upkeep(struct depot *depot);
 
-/* Get it, or give it back. The kernel clears it now, a few ms for 2 MiB on some machines,
- * not while an insert waits: for background threads. Out of memory is not an error. */
+/* Get it. The kernel clears it now, a few ms for 2 MiB on some machines, not while an
+ * insert waits: for background threads. Out of memory is not an error. */
 void depot_upkeep(struct depot *depot);
+
+/* Whether more free memory is kept than the reserve. Any thread. */
+bool depot_has_surplus(struct depot *depot);
+
+/* Give some of the surplus back to the kernel: a thirty-second of it, 16 MiB at least of
+ * what there is. For a background thread to call once a second while there is one: what is
+ * freed is mostly needed again, and much unmapped at once makes some machines stop. */
+void depot_release(struct depot *depot);
 
 /* When much is freed: let every pool flush its cache at its next pool_online. A few free
  * objects from all over the memory would keep many chunks. */
@@ -135,7 +143,7 @@ void pool_online(struct pool *pool);
  * kernel that has once preferred one to a worker lets it run for a whole tick. */
 void pool_set_yielding(struct pool *pool);
 
-/* In long work, no lock held, after `objects` more were dealt with: every hundred
+/* In long work, no lock held, after `objects` more were dealt with: every eight
  * objects a yielding thread lets others run. Does nothing for the rest. */
 void pool_rest(struct pool *pool, size_t objects);
 

@@ -22,7 +22,8 @@ enum {
     CLASS_STEP_MAX = 1024, // Up to here classes step by CLASS_STEP.
     CLASSES_STEPPED = CLASS_STEP_MAX / CLASS_STEP,
     CLASSES_PER_DOUBLING = 8,
-    CLASSES = CLASSES_STEPPED + 4 * CLASSES_PER_DOUBLING,
+    CLASSES_OF_SIZE = CLASSES_STEPPED + 4 * CLASSES_PER_DOUBLING,
+    CLASSES = CLASSES_OF_SIZE + CLASSES_STEPPED, // Those of tables are the last.
     SLAB_SMALL_SIZE = 64 * 1024,
     SLAB_LARGE_SIZE = 256 * 1024,
     CHUNK_SIZE = POOL_CHUNK_SIZE,
@@ -57,33 +58,43 @@ struct slab {
 struct slab_class {
     pthread_mutex_t lock;
     struct slab *with_room;
+    struct chunk_kind *kind;
     uint32_t size;
-    uint32_t slab_size;
     uint32_t batch;
 } __attribute__((aligned(64)));
 
 enum {
-    CHUNK_KINDS = 2,  // Of small slabs; of large ones.
-    SPARE_CHUNKS = 4, // For some 80,000 inserts of short strings.
-    SPARE_CHUNKS_MAX = 16,
+    SPARE_CHUNKS = 4,      // For some 80,000 inserts of short strings.
+    SPARE_CHUNKS_MAX = 16, // More are a surplus.
+    RELEASE_DIVISOR = 32,  // Of the surplus, what one depot_release gives back,
+    RELEASE_MIN = 8,       // but as many chunks of a kind.
 };
 
-/* Chunks cut into slabs of one size. */
+/* Chunks that are not cut. */
+struct spare_chunks {
+    struct chunk *first;
+    size_t count;
+    bool is_huge; // In huge pages, and some kept touched before they are needed.
+};
+
+/* Chunks cut into slabs of one size for one purpose. What comes and goes at different times
+ * stands apart: one page of a table would keep a chunk of entries that were all deleted. */
 struct chunk_kind {
     uint32_t slab_size;
-    bool is_huge;        // In huge pages, and some kept touched before they are needed.
-    struct slab *free;   // Slabs that came back from a class.
-    struct chunk *fresh; // The newest, from which slabs are carved.
-    unsigned empty;      // Chunks whose slabs are all free.
-    struct chunk *spare; // Not cut.
-    unsigned spares;
+    struct spare_chunks *spares; // Where its chunks come from and go to.
+    struct slab *free;           // Slabs that came back from a class.
+    struct chunk *fresh;         // The newest, from which slabs are carved.
+    unsigned empty;              // Chunks whose slabs are all free.
 };
 
 struct chunk_store {
     pthread_mutex_t lock;
-    struct chunk_kind kinds[CHUNK_KINDS];
+    struct spare_chunks huge, small;
+    struct chunk_kind objects; // Of up to CLASS_STEP_MAX,
+    struct chunk_kind tables;  // the same for pages of hash tables,
+    struct chunk_kind large;   // larger objects.
     size_t chunks;             // Mapped.
-    _Atomic bool wants_upkeep; // Spares are missing, or there are too many.
+    _Atomic bool wants_upkeep; // Spares are missing, or there are too many now.
 };
 
 struct retired {
@@ -123,10 +134,11 @@ struct pool {
 } __attribute__((aligned(64)));
 
 /* The class for a size of at most POOL_CLASS_MAX. */
-static inline uint32_t class_of_size(size_t size)
+static inline uint32_t class_of(enum memory_tag tag, size_t size)
 {
     if (size <= CLASS_STEP_MAX) {
-        return (uint32_t)((size + CLASS_STEP - 1) / CLASS_STEP) - 1;
+        uint32_t class = (uint32_t)((size + CLASS_STEP - 1) / CLASS_STEP) - 1;
+        return tag == MEMORY_TABLE ? CLASSES_OF_SIZE + class : class;
     }
     uint32_t doubling = 63U - (uint32_t)__builtin_clzl(size - 1); // 10 for 1025..2048
     uint32_t step_bits = doubling - 3;
@@ -140,12 +152,12 @@ void chunks_init(struct chunk_store *store);
 /* Unmap all chunks; every slab was returned. */
 void chunks_deinit(struct chunk_store *store);
 
-/* A slab of SLAB_SMALL_SIZE or SLAB_LARGE_SIZE; NULL when out of memory. Only `chunk` is
- * filled in. Waits for the kernel only without a spare chunk, and then holds no lock. */
-struct slab *slab_obtain(struct chunk_store *store, uint32_t slab_size);
+/* A slab of a kind of the store; NULL when out of memory. Only `chunk` is filled in.
+ * Waits for the kernel only without a spare chunk, and then holds no lock. */
+struct slab *slab_obtain(struct chunk_store *store, struct chunk_kind *kind);
 
 /* Bring a slab back whose objects are all free. Never waits for the kernel. */
-void slab_return(struct chunk_store *store, struct slab *slab, uint32_t slab_size);
+void slab_return(struct chunk_store *store, struct chunk_kind *kind, struct slab *slab);
 
 /* A chunk's memory on loan, not cleared: a spare one if there is; NULL when out of memory. */
 void *chunk_borrow(struct chunk_store *store);
@@ -172,6 +184,3 @@ void slab_give(struct depot *depot, uint32_t class, struct object *first);
 /* Free what nobody can still read; without `may_wait`, only if the list of pools is
  * not in use just now. */
 void reclaim_due(struct pool *pool, bool may_wait);
-
-/* Free a block's memory without accounting. */
-void pool_release(struct pool *pool, void *block, size_t size);

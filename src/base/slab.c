@@ -6,6 +6,9 @@ static_assert(sizeof(struct slab) == 64, "objects begin on a cache line");
 
 static uint32_t size_of_class(uint32_t class)
 {
+    if (class >= CLASSES_OF_SIZE) {
+        return size_of_class(class - CLASSES_OF_SIZE);
+    }
     if (class < CLASSES_STEPPED) {
         return (class + 1) * CLASS_STEP;
     }
@@ -23,7 +26,9 @@ void slab_init(struct depot *depot)
         struct slab_class *c = &depot->classes[class];
         pthread_mutex_init(&c->lock, NULL);
         c->size = size_of_class(class);
-        c->slab_size = c->size <= CLASS_STEP_MAX ? SLAB_SMALL_SIZE : SLAB_LARGE_SIZE;
+        c->kind = class >= CLASSES_OF_SIZE   ? &depot->chunks.tables
+                  : c->size > CLASS_STEP_MAX ? &depot->chunks.large
+                                             : &depot->chunks.objects;
         uint32_t batch = BATCH_BYTES / c->size;
         c->batch = batch < 2 ? 2 : batch > BATCH_MAX ? BATCH_MAX : batch;
     }
@@ -34,7 +39,7 @@ static void slab_begin(struct slab *slab, uint32_t class, const struct slab_clas
     slab->free = NULL;
     slab->used = 0;
     slab->carved = 0;
-    slab->capacity = (uint32_t)((c->slab_size - sizeof(struct slab)) / c->size);
+    slab->capacity = (uint32_t)((c->kind->slab_size - sizeof(struct slab)) / c->size);
     slab->class = class;
 }
 
@@ -75,7 +80,7 @@ struct object_list slab_take(struct depot *depot, uint32_t class)
     (void)pthread_mutex_lock(&c->lock);
     struct object_list list = take_batch(c);
     (void)pthread_mutex_unlock(&c->lock);
-    struct slab *slab = list.count == 0 ? slab_obtain(&depot->chunks, c->slab_size) : NULL;
+    struct slab *slab = list.count == 0 ? slab_obtain(&depot->chunks, c->kind) : NULL;
     if (slab != NULL) {
         slab_begin(slab, class, c);
         (void)pthread_mutex_lock(&c->lock);
@@ -89,7 +94,7 @@ struct object_list slab_take(struct depot *depot, uint32_t class)
 void slab_give(struct depot *depot, uint32_t class, struct object *first)
 {
     struct slab_class *c = &depot->classes[class];
-    uintptr_t inside = c->slab_size - 1;
+    uintptr_t inside = c->kind->slab_size - 1;
     (void)pthread_mutex_lock(&c->lock);
     while (first != NULL) {
         struct object *object = first;
@@ -105,7 +110,7 @@ void slab_give(struct depot *depot, uint32_t class, struct object *first)
         bool is_only = c->with_room == slab && slab->next == NULL;
         if (slab->used == 0 && !is_only) {
             slab_list_remove(&c->with_room, slab);
-            slab_return(&depot->chunks, slab, c->slab_size);
+            slab_return(&depot->chunks, c->kind, slab);
         }
     }
     (void)pthread_mutex_unlock(&c->lock);
@@ -120,7 +125,7 @@ void slab_deinit(struct depot *depot)
             struct slab *slab = c->with_room;
             ASSERT(slab->used == 0); // Else its owner leaked an object.
             slab_list_remove(&c->with_room, slab);
-            slab_return(&depot->chunks, slab, c->slab_size);
+            slab_return(&depot->chunks, c->kind, slab);
         }
         (void)pthread_mutex_destroy(&c->lock);
     }

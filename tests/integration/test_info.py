@@ -120,6 +120,18 @@ class Info(ServerCase):
         self.assertGreater(come_and_go() - before, 5000 * 55)
         wait_until(lambda: used() - before < 5000 * 5, what='used_memory as before')
 
+    def test_freed_memory_goes_back_to_the_kernel(self):
+        self.fresh()
+
+        def mapped():
+            return int(self.info('memory')['Memory']['mapped_memory'])
+
+        keys = [f'k{i}' for i in range(65_000)]
+        self.c.pipeline([('SET', key, 'v' * 1000) for key in keys])
+        full = mapped()
+        self.c.pipeline([('DEL', key) for key in keys])
+        wait_until(lambda: mapped() <= full - (16 << 20), what='less mapped memory')
+
     def test_stats(self):
         def stats():
             return {name: float(value) for name, value in self.info('stats')['Stats'].items()

@@ -19,10 +19,10 @@ TEST(every_size_gets_the_smallest_class_that_holds_it)
     uint32_t last_class = 0;
     size_t last_class_size = 0;
     for (size_t size = 1; size <= POOL_CLASS_MAX; size++) {
-        uint32_t class = class_of_size(size);
+        uint32_t class = class_of(MEMORY_OTHER, size);
         size_t class_size = pool_class_size(size);
         ck_assert_uint_ge(class_size, size);
-        ck_assert_uint_lt(class, CLASSES);
+        ck_assert_uint_lt(class, CLASSES_OF_SIZE);
         ck_assert_uint_eq(pool_class_size(class_size), class_size);
         ck_assert(class == last_class || class == last_class + 1 || size == 1);
         ck_assert_uint_eq(class != last_class, class_size != last_class_size && size != 1);
@@ -32,7 +32,7 @@ TEST(every_size_gets_the_smallest_class_that_holds_it)
         last_class = class;
         last_class_size = class_size;
     }
-    ck_assert_uint_eq(last_class, CLASSES - 1);
+    ck_assert_uint_eq(last_class, CLASSES_OF_SIZE - 1);
 }
 
 TEST(blocks_are_aligned_and_keep_their_bytes)
@@ -113,6 +113,15 @@ TEST(resizing_keeps_the_bytes_across_classes_and_the_general_allocator)
     depot_destroy(depot);
 }
 
+static void release_surplus(struct depot *depot)
+{
+    while (depot_has_surplus(depot)) {
+        uint64_t before = depot_mapped_bytes(depot);
+        depot_release(depot);
+        ck_assert_uint_lt(depot_mapped_bytes(depot), before);
+    }
+}
+
 TEST(memory_goes_back_to_the_kernel)
 {
     enum { BLOCKS = 1000000 }; // Far more than the spares that are kept.
@@ -130,10 +139,14 @@ TEST(memory_goes_back_to_the_kernel)
     }
     pool_flush(pool);
 #ifndef FASTKV_CHECKED
-    ck_assert_uint_ge(depot_mapped_bytes(depot), (uint64_t)BLOCKS * 96); // That takes upkeep.
-    ck_assert(depot_claim_upkeep(depot));
+    uint64_t kept = depot_mapped_bytes(depot);
+    ck_assert_uint_ge(kept, (uint64_t)BLOCKS * 96); // Little by little, not by the free.
+    ck_assert(depot_claim_upkeep(depot));           // For a background thread to notice.
+    ck_assert(depot_has_surplus(depot));
+    depot_release(depot);
+    ck_assert_uint_eq(depot_mapped_bytes(depot), kept - (uint64_t)RELEASE_MIN * CHUNK_SIZE);
 #endif
-    depot_upkeep(depot);
+    release_surplus(depot);
     ck_assert_uint_le(depot_mapped_bytes(depot), (uint64_t)(2 + SPARE_CHUNKS_MAX) * CHUNK_SIZE);
     depot_trim(depot);
     ck_assert_uint_le(depot_mapped_bytes(depot), (uint64_t)(2 + SPARE_CHUNKS) * CHUNK_SIZE);
@@ -247,6 +260,36 @@ TEST(threads_read_blocks_that_others_retire)
     depot_destroy(exchange.depot);
 }
 
+// A database that was emptied keeps its tables, but not the chunks of what they pointed at.
+TEST(tables_that_stay_keep_no_chunks_of_entries)
+{
+    enum { ENTRIES = 500000, PER_PAGE = 10 };
+    struct depot *depot = depot_create();
+    struct pool *pool = pool_create(depot);
+    void **entries = malloc(ENTRIES * sizeof(*entries));
+    void **pages = malloc(ENTRIES / PER_PAGE * sizeof(*pages));
+    for (size_t i = 0; i < ENTRIES; i++) {
+        entries[i] = pool_alloc(pool, MEMORY_ENTRY, 128);
+        if (i % PER_PAGE == 0) {
+            pages[i / PER_PAGE] = pool_alloc(pool, MEMORY_TABLE, 128);
+        }
+    }
+    for (size_t i = 0; i < ENTRIES; i++) {
+        pool_free(pool, MEMORY_ENTRY, entries[i], 128);
+    }
+    pool_flush(pool);
+    depot_trim(depot);
+    uint64_t kept = usage_of(depot, MEMORY_TABLE) + (uint64_t)(SPARE_CHUNKS + 3) * CHUNK_SIZE;
+    ck_assert_uint_le(depot_mapped_bytes(depot), kept);
+    for (size_t i = 0; i < ENTRIES / PER_PAGE; i++) {
+        pool_free(pool, MEMORY_TABLE, pages[i], 128);
+    }
+    free(pages);
+    free(entries);
+    pool_destroy(pool);
+    depot_destroy(depot);
+}
+
 TEST(upkeep_gets_memory_before_it_is_used)
 {
     struct depot *depot = depot_create();
@@ -286,11 +329,11 @@ TEST(recalled_caches_let_their_chunks_go)
         pool_free(is_spread ? other : pool, MEMORY_ENTRY, blocks[i], 96);
     }
     pool_flush(pool);
-    depot_upkeep(depot);
+    release_surplus(depot);
     pool_offline(other);
     depot_recall(depot);
     pool_online(other);
-    depot_upkeep(depot);
+    release_surplus(depot);
     ck_assert_uint_le(depot_mapped_bytes(depot), (uint64_t)(2 + SPARE_CHUNKS_MAX) * CHUNK_SIZE);
     free(blocks);
     pool_destroy(other);
