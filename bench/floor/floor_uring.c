@@ -16,7 +16,7 @@
 enum {
     SUBMISSIONS = 4096,
     COMPLETIONS = 16384,
-    BUFFERS = 1024,
+    BUFFERS = 256,
     BUFFER_SIZE = 4096,
 };
 
