@@ -1,7 +1,7 @@
 /* clock.h - the two clocks, read here and nowhere else.
  *
  * Loops read them once a turn and pass the time down; the store and everything
- * below never reads a clock.
+ * below never reads a clock, but for pool_rest in background threads.
  *
  * Threads: any.
  */

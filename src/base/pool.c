@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "base/pool_internal.h"
 
 #include <sched.h>
@@ -15,8 +16,8 @@ const char *memory_tag_name(enum memory_tag tag)
     return names[tag];
 }
 
-// Some 5 us of work.
-enum { OBJECTS_PER_YIELD = 8 };
+// Reading the clock costs as much as a third of an object, yielding as much as ten.
+enum { OBJECTS_PER_CLOCK = 8, YIELD_NS = 25000 };
 
 // ---- depots ----
 
@@ -92,10 +93,14 @@ void pool_rest(struct pool *pool, size_t objects)
     if (!pool->yields) {
         return;
     }
-    pool->unyielded += objects;
-    if (pool->unyielded >= OBJECTS_PER_YIELD) {
-        pool->unyielded = 0;
+    pool->unclocked += objects;
+    if (pool->unclocked < OBJECTS_PER_CLOCK) {
+        return;
+    }
+    pool->unclocked = 0;
+    if (clock_monotonic_ns() - pool->yielded_ns >= YIELD_NS) {
         (void)sched_yield();
+        pool->yielded_ns = clock_monotonic_ns();
     }
 }
 

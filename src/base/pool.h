@@ -143,8 +143,8 @@ void pool_online(struct pool *pool);
  * kernel that has once preferred one to a worker lets it run for a whole tick. */
 void pool_set_yielding(struct pool *pool);
 
-/* In long work, no lock held, after `objects` more were dealt with: every eight
- * objects a yielding thread lets others run. Does nothing for the rest. */
+/* In long work, no lock held, after `objects` more were dealt with: a yielding thread
+ * lets others run every 25 us. Does nothing for the rest. */
 void pool_rest(struct pool *pool, size_t objects);
 
 /* Wait until every other thread has passed a quiescent point since this call, with

@@ -128,7 +128,8 @@ struct pool {
     uint64_t allocations;
     uint32_t recalls_followed;
     bool yields;                        // In pool_rest.
-    size_t unyielded;                   // Objects since it did.
+    size_t unclocked;                   // Objects since it looked at the clock there,
+    uint64_t yielded_ns;                // and when it last let others run.
     _Atomic int64_t usage[MEMORY_TAGS]; // Written by the owner; may be negative by itself.
     struct object_list caches[CLASSES];
 } __attribute__((aligned(64)));
