@@ -1,5 +1,6 @@
-#include "base/clock.h"
 #include "base/pool_internal.h"
+
+#include "base/clock.h"
 
 #include <sched.h>
 #include <stdlib.h>
