@@ -7,7 +7,7 @@ static_assert(sizeof(struct slab) == 64, "objects begin on a cache line");
 static uint32_t size_of_class(uint32_t class)
 {
     if (class >= CLASSES_OF_SIZE) {
-        return size_of_class(class - CLASSES_OF_SIZE);
+        class -= CLASSES_OF_SIZE; // Of tables.
     }
     if (class < CLASSES_STEPPED) {
         return (class + 1) * CLASS_STEP;
