@@ -10,8 +10,9 @@
  * allocated it at no extra cost. Classes step by 8 bytes to 1 KiB, then by an
  * eighth of a doubling to POOL_CLASS_MAX; larger blocks come from malloc.
  *
- * A slab whose objects are all free goes back to its chunk. An empty chunk is one of a
- * few spares, or goes back to the kernel.
+ * A slab whose objects are all free goes back to its chunk, and an empty chunk is a spare
+ * until a background thread gives it back to the kernel. Pages of hash tables
+ * (MEMORY_TABLE) have slabs and chunks of their own.
  *
  * Retired blocks (pool_retire) are freed by quiescence: only after every pool
  * of the depot that is online has passed a quiescent point (see reclaim.h).

@@ -77,8 +77,8 @@ struct spare_chunks {
     bool is_huge; // In huge pages, and some kept touched before they are needed.
 };
 
-/* Chunks cut into slabs of one size for one purpose. What comes and goes at different times
- * stands apart: one page of a table would keep a chunk of entries that were all deleted. */
+/* Chunks cut into slabs of one size for one purpose. Tables stand apart: one page of a table,
+ * even a free one in a thread's cache, would keep a chunk of entries that were all deleted. */
 struct chunk_kind {
     uint32_t slab_size;
     struct spare_chunks *spares; // Where its chunks come from and go to.

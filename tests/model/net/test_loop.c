@@ -158,6 +158,7 @@ static void on_event(const struct loop_event *event)
             ck_assert_uint_lt(event->sent, c->sending);
         } else {
             ck_assert_uint_gt(event->sent, 0); // See loop.h: the rest is sent again.
+            ck_assert_uint_le(event->sent, c->sending);
         }
         consume(c, event->sent);
         break;

@@ -260,7 +260,7 @@ TEST(threads_read_blocks_that_others_retire)
     depot_destroy(exchange.depot);
 }
 
-// A database that was emptied keeps its tables, but not the chunks of what they pointed at.
+// Pages of tables, in use or in a cache, keep no chunks of the entries they pointed at.
 TEST(tables_that_stay_keep_no_chunks_of_entries)
 {
     enum { ENTRIES = 500000, PER_PAGE = 10 };
