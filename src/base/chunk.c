@@ -18,6 +18,7 @@ void chunks_init(struct chunk_store *store)
 {
     pthread_mutex_init(&store->lock, NULL);
     atomic_init(&store->wants_upkeep, true);
+    atomic_init(&store->is_short, false);
     // Random keys cost fewer TLB misses in huge pages. What is larger is used in order.
     store->huge.is_huge = true;
     store->objects = (struct chunk_kind){.slab_size = SLAB_SMALL_SIZE, .spares = &store->huge};
@@ -118,29 +119,78 @@ static struct chunk *spare_pop(struct spare_chunks *spares)
     return chunk;
 }
 
+// A spare to be used, the store locked; NULL when there is none.
+static struct chunk *spare_take(struct chunk_store *store, struct spare_chunks *spares)
+{
+    struct chunk *chunk = spare_pop(spares);
+    if (spares->is_huge && spares->count < SPARE_CHUNKS) {
+        want_upkeep(store);
+    }
+    if (spares->is_huge && spares->count < SPARE_CHUNKS_LOW && store->has_upkeep) {
+        atomic_store_explicit(&store->is_short, true, memory_order_relaxed);
+    }
+    return chunk;
+}
+
 static void add_mapped(struct chunk_store *store, struct spare_chunks *spares, struct chunk *chunk)
 {
     store->chunks++;
     spare_push(spares, chunk);
 }
 
+static void touch(struct chunk *chunk)
+{
+    for (size_t at = 0; at < CHUNK_SIZE; at += PAGE_SIZE_MIN) {
+        *(volatile char *)(chunk->memory + at) = 0;
+    }
+}
+
+// Another huge spare, or none; how many there are now. A shortage ends with `enough`.
+static size_t stock(struct chunk_store *store, struct chunk *chunk, size_t enough)
+{
+    (void)pthread_mutex_lock(&store->lock);
+    store->has_upkeep = true;
+    if (chunk != NULL) {
+        add_mapped(store, &store->huge, chunk);
+    }
+    size_t count = store->huge.count;
+    bool ends = count >= enough && atomic_load_explicit(&store->is_short, memory_order_relaxed);
+    if (ends) {
+        // Sequentially consistent: who begins to wait now sees it, or is woken below.
+        atomic_store(&store->is_short, false);
+    }
+    (void)pthread_mutex_unlock(&store->lock);
+    if (ends) {
+        wait_queue_wake(&store->waiting);
+    }
+    return count;
+}
+
 void depot_upkeep(struct depot *depot)
 {
     struct chunk_store *store = &depot->chunks;
-    for (;;) {
-        (void)pthread_mutex_lock(&store->lock);
-        bool is_missing = store->huge.count < SPARE_CHUNKS;
-        (void)pthread_mutex_unlock(&store->lock);
-        struct chunk *chunk = is_missing ? chunk_map(true) : NULL;
+    struct chunk *chunk = NULL;
+    while (stock(store, chunk, SPARE_CHUNKS_LOW) < SPARE_CHUNKS) {
+        chunk = chunk_map(true);
         if (chunk == NULL) {
+            (void)stock(store, NULL, 0); // Out of memory.
             return;
         }
-        for (size_t at = 0; at < CHUNK_SIZE; at += PAGE_SIZE_MIN) {
-            *(volatile char *)(chunk->memory + at) = 0;
-        }
-        (void)pthread_mutex_lock(&store->lock);
-        add_mapped(store, &store->huge, chunk);
-        (void)pthread_mutex_unlock(&store->lock);
+        touch(chunk);
+    }
+}
+
+bool depot_is_short(struct depot *depot)
+{
+    return UNLIKELY(atomic_load_explicit(&depot->chunks.is_short, memory_order_relaxed));
+}
+
+void depot_await(struct depot *depot, struct waiter *waiter)
+{
+    struct chunk_store *store = &depot->chunks;
+    wait_queue_add(&store->waiting, waiter);
+    if (!atomic_load(&store->is_short)) {
+        wait_queue_wake(&store->waiting);
     }
 }
 
@@ -214,11 +264,9 @@ uint64_t depot_mapped_bytes(struct depot *depot)
 void *chunk_borrow(struct chunk_store *store)
 {
     (void)pthread_mutex_lock(&store->lock);
-    struct chunk *chunk = spare_pop(&store->huge);
+    struct chunk *chunk = spare_take(store, &store->huge);
     (void)pthread_mutex_unlock(&store->lock);
-    if (chunk != NULL) {
-        want_upkeep(store);
-    } else {
+    if (chunk == NULL) {
         chunk = chunk_map(true);
         if (chunk == NULL) {
             return NULL;
@@ -251,10 +299,7 @@ static struct slab *slab_at(const struct chunk_kind *kind, const struct chunk *c
 // Let a spare chunk be the one that slabs are carved from. Whether there was one.
 static bool chunk_begin(struct chunk_store *store, struct chunk_kind *kind)
 {
-    struct chunk *chunk = spare_pop(kind->spares);
-    if (kind->spares->is_huge && kind->spares->count < SPARE_CHUNKS) {
-        want_upkeep(store);
-    }
+    struct chunk *chunk = spare_take(store, kind->spares);
     if (chunk == NULL) {
         return false;
     }

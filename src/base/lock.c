@@ -32,8 +32,7 @@ bool lock_try_spin(struct lock *lock)
 // Reverse the stack of the parked, so that they are woken in the order of arrival.
 static struct waiter *take_parked(struct wait_queue *queue)
 {
-    // Acquire pairs with the release in lock_park.
-    struct waiter *at = atomic_exchange_explicit(&queue->parked, NULL, memory_order_acquire);
+    struct waiter *at = atomic_exchange(&queue->parked, NULL);
     struct waiter *oldest = NULL;
     while (at != NULL) {
         struct waiter *next = at->next;
@@ -53,19 +52,22 @@ void waiters_wake(struct waiter *first)
     }
 }
 
-void lock_wake_parked(struct wait_queue *queue)
+void wait_queue_add(struct wait_queue *queue, struct waiter *waiter)
+{
+    struct waiter *top = atomic_load_explicit(&queue->parked, memory_order_relaxed);
+    do {
+        waiter->next = top;
+    } while (!atomic_compare_exchange_weak(&queue->parked, &top, waiter));
+}
+
+void wait_queue_wake(struct wait_queue *queue)
 {
     waiters_wake(take_parked(queue));
 }
 
 void lock_park(struct lock *lock, struct wait_queue *queue, struct waiter *waiter)
 {
-    struct waiter *top = atomic_load_explicit(&queue->parked, memory_order_relaxed);
-    do {
-        waiter->next = top;
-        // Release pairs with the acquire in take_parked.
-    } while (!atomic_compare_exchange_weak_explicit(&queue->parked, &top, waiter,
-                                                    memory_order_release, memory_order_relaxed));
+    wait_queue_add(queue, waiter);
     // Whoever holds the lock must learn of it; if nobody does, we wake it ourselves.
     for (;;) {
         uint32_t state = LOCK_TAKEN;

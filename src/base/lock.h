@@ -33,7 +33,7 @@ struct lock {
 
 /* Nobody waits when all zero. */
 struct wait_queue {
-    _Atomic(struct waiter *) parked; // Stack; pushed by lock_park, emptied by release.
+    _Atomic(struct waiter *) parked; // A stack.
 };
 
 /* Take the lock if it is free now. */
@@ -55,8 +55,12 @@ void lock_park(struct lock *lock, struct wait_queue *queue, struct waiter *waite
 /* Wake a list of waiters, each gone once woken. NULL is fine. */
 void waiters_wake(struct waiter *first);
 
-/* The rest of lock_release when somebody may be parked. */
-void lock_wake_parked(struct wait_queue *queue);
+/* Queue a waiter. Sequentially consistent, as is wait_queue_wake: who queues and then
+ * sees no reason to wait, and who ends the reason and then wakes, cannot miss each other. */
+void wait_queue_add(struct wait_queue *queue, struct waiter *waiter);
+
+/* Wake all who are queued, in the order of arrival. */
+void wait_queue_wake(struct wait_queue *queue);
 
 static inline void lock_release(struct lock *lock, struct wait_queue *queue)
 {
@@ -64,7 +68,7 @@ static inline void lock_release(struct lock *lock, struct wait_queue *queue)
     if (__builtin_expect(atomic_exchange_explicit(&lock->state, LOCK_FREE, memory_order_release) !=
                              LOCK_TAKEN,
                          0)) {
-        lock_wake_parked(queue);
+        wait_queue_wake(queue);
     }
 }
 

@@ -54,6 +54,7 @@ enum { POOL_CLASS_MAX = 16 * 1024, POOL_CHUNK_SIZE = 2 * 1024 * 1024 };
 
 struct depot;
 struct pool;
+struct waiter;
 
 /* A depot without pools; NULL when out of memory. */
 struct depot *depot_create(void);
@@ -72,9 +73,19 @@ uint64_t depot_mapped_bytes(struct depot *depot);
  * nobody who was told so has called depot_upkeep since. Cheap; any thread. */
 bool depot_claim_upkeep(struct depot *depot);
 
-/* Get it. The kernel clears it now, a few ms for 2 MiB on some machines, not while an
- * insert waits: for background threads. Out of memory is not an error. */
+/* Get it, and wake who waits for it. The kernel clears it now, a few ms for 2 MiB on some
+ * machines, not while an insert waits: for a background thread. Out of memory is not an
+ * error, and ends a shortage, too: who allocates finds out. */
 void depot_upkeep(struct depot *depot);
+
+/* Whether what was got ahead of need is nearly used up, so that an allocation may wait
+ * for the kernel. Never before the first depot_upkeep: then nobody would end it. Cheap;
+ * any thread. */
+bool depot_is_short(struct depot *depot);
+
+/* Be woken, once, by the depot_upkeep that ends the shortage; perhaps before this returns.
+ * The waiter stays the caller's, who leaves it alone until then. */
+void depot_await(struct depot *depot, struct waiter *waiter);
 
 /* Whether more free memory is kept than the reserve. Any thread. */
 bool depot_has_surplus(struct depot *depot);

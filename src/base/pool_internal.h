@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "base/lock.h"
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -65,6 +66,7 @@ struct slab_class {
 
 enum {
     SPARE_CHUNKS = 4,      // For some 80,000 inserts of short strings.
+    SPARE_CHUNKS_LOW = 2,  // With fewer, memory is short.
     SPARE_CHUNKS_MAX = 16, // More are a surplus.
     RELEASE_DIVISOR = 32,  // Of the surplus, what one depot_release gives back,
     RELEASE_MIN = 8,       // but as many chunks of a kind.
@@ -95,6 +97,9 @@ struct chunk_store {
     struct chunk_kind large;   // larger objects.
     size_t chunks;             // Mapped.
     _Atomic bool wants_upkeep; // Spares are missing, or there are too many now.
+    bool has_upkeep;           // Somebody calls depot_upkeep.
+    _Atomic bool is_short;     // Somebody does, and there are few spares now.
+    struct wait_queue waiting; // For enough.
 };
 
 struct retired {

@@ -1,24 +1,18 @@
 #include "server/background.h"
 
-#include "base/clock.h"
-
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BACKGROUND_NICE = 10 };
 
-#define SECOND_NS 1000000000ull
-
 struct background {
     struct keyspace *keyspace;
-    pthread_mutex_t lock; // Guards the queue, release_at_ns and stops.
+    pthread_mutex_t lock; // Guards the queue and stops.
     pthread_cond_t ready;
     struct job *first, *last;
-    uint64_t release_at_ns; // When surplus memory goes back to the kernel next.
     bool stops;
     unsigned count; // Threads that run.
     pthread_t threads[BACKGROUND_THREADS];
@@ -30,34 +24,12 @@ struct start {
     struct store_thread *thread;
 };
 
-// Wait for a job, or until surplus memory is due; the lock is held but while it goes back.
-static void wait_for_job(struct background *background)
-{
-    struct depot *depot = keyspace_depot(background->keyspace);
-    if (!depot_has_surplus(depot)) {
-        (void)pthread_cond_wait(&background->ready, &background->lock);
-        return;
-    }
-    uint64_t at_ns = background->release_at_ns;
-    struct timespec at = {.tv_sec = (time_t)(at_ns / SECOND_NS),
-                          .tv_nsec = (long)(at_ns % SECOND_NS)};
-    (void)pthread_cond_timedwait(&background->ready, &background->lock, &at);
-    uint64_t now_ns = clock_monotonic_ns();
-    if (now_ns < background->release_at_ns) {
-        return; // There is a job, or another thread gives back.
-    }
-    background->release_at_ns = now_ns + SECOND_NS;
-    (void)pthread_mutex_unlock(&background->lock);
-    depot_release(depot);
-    (void)pthread_mutex_lock(&background->lock);
-}
-
 // The next job; NULL when it is time to end.
 static struct job *next_job(struct background *background)
 {
     (void)pthread_mutex_lock(&background->lock);
     while (background->first == NULL && !background->stops) {
-        wait_for_job(background);
+        (void)pthread_cond_wait(&background->ready, &background->lock);
     }
     struct job *job = background->first;
     if (job != NULL) {
@@ -120,11 +92,7 @@ int background_start(struct background **background_out, struct keyspace *keyspa
     }
     background->keyspace = keyspace;
     (void)pthread_mutex_init(&background->lock, NULL);
-    pthread_condattr_t clock;
-    (void)pthread_condattr_init(&clock);
-    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&background->ready, &clock);
-    (void)pthread_condattr_destroy(&clock);
+    (void)pthread_cond_init(&background->ready, NULL);
     while (background->count < BACKGROUND_THREADS) {
         int error = start_thread(background);
         if (error < 0) {

@@ -76,34 +76,6 @@ void worker_job_done(struct worker *worker, struct mail *mail)
     free(work);
 }
 
-// ---- memory from the kernel, and back ----
-
-struct memory_work {
-    struct job job;
-    struct depot *depot;
-};
-
-static void run_upkeep(struct job *job, struct store_thread *thread)
-{
-    (void)thread;
-    struct memory_work *work = (struct memory_work *)(void *)job;
-    depot_upkeep(work->depot);
-    free(work);
-}
-
-void worker_tend_memory(struct worker *worker)
-{
-    struct depot *depot = keyspace_depot(worker->server->keyspace);
-    if (LIKELY(!depot_claim_upkeep(depot))) {
-        return;
-    }
-    struct memory_work *work = malloc(sizeof(*work));
-    if (work != NULL) {
-        *work = (struct memory_work){.job = {.run = run_upkeep}, .depot = depot};
-        background_post(worker->server->background, &work->job);
-    }
-}
-
 // ---- freeing ----
 
 struct trash_work {

@@ -117,9 +117,9 @@ static int open_store(struct server *server)
     if (server->keyspace == NULL) {
         return -ENOMEM;
     }
-    struct depot *depot = keyspace_depot(server->keyspace);
-    if (depot_claim_upkeep(depot)) {
-        depot_upkeep(depot); // Later, a background thread does it.
+    error = upkeep_start(&server->upkeep, keyspace_depot(server->keyspace));
+    if (error < 0) {
+        return error;
     }
     return background_start(&server->background, server->keyspace);
 }
@@ -350,6 +350,7 @@ void server_close(struct server *server)
 {
     server_shut(server);
     background_stop(server->background);
+    upkeep_stop(server->upkeep);
     thread_pool_close(&server->pool);
     keyspace_destroy(server->keyspace);
     if (server->stop_fd >= 0) {

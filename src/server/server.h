@@ -16,6 +16,7 @@
 #include "server/background.h"
 #include "server/config.h"
 #include "server/thread_pool.h"
+#include "server/upkeep.h"
 
 #include <stdatomic.h>
 
@@ -27,6 +28,7 @@ struct server {
     enum loop_kind io; // What config.io came to.
     struct keyspace *keyspace;
     struct background *background;
+    struct upkeep *upkeep;
     struct thread_pool pool;
     struct listener listeners[LISTENERS_MAX];
     unsigned listener_count;

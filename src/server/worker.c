@@ -389,7 +389,7 @@ static void turn(struct worker *worker, int64_t timeout_us)
     close_idle(worker);
     send_outgoing(worker);
     worker_post_trash(worker);
-    worker_tend_memory(worker);
+    upkeep_look(worker->server->upkeep);
 }
 
 static bool has_unsent(const struct worker *worker)

@@ -39,6 +39,3 @@ void worker_job_done(struct worker *worker, struct mail *mail);
 
 /* job.c: let the background free what this thread unlinked. */
 void worker_post_trash(struct worker *worker);
-
-/* job.c: let the background get memory from the kernel before it is needed, or give it back. */
-void worker_tend_memory(struct worker *worker);

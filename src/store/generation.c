@@ -61,6 +61,16 @@ static struct generation *generation_create(const struct keyspace *keyspace, str
     return generation;
 }
 
+bool access_awaits_memory(struct access *access, struct waiter *waiter)
+{
+    struct depot *depot = access->keyspace->depot;
+    bool is_short = depot_is_short(depot);
+    if (is_short) {
+        depot_await(depot, waiter);
+    }
+    return is_short;
+}
+
 int access_open_for_writing(struct access *access)
 {
     if (LIKELY(access->generation != NULL)) {

@@ -1,4 +1,5 @@
 /* Lookup, dispatch, and the commands that are about commands. */
+#include "base/pool_internal.h"
 #include "harness.h"
 #include "unit.h"
 
@@ -140,6 +141,33 @@ TEST(busy_shards_make_the_call_wait)
     EXPECT(h, "EXISTS a b", ":0\r\n");
     ck_assert_int_eq(harness_try(h, argv, 5, &reply), CALL_DONE);
     EXPECT(h, "MGET a b", "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+    harness_destroy(h);
+}
+
+TEST(who_stores_waits_while_memory_is_short)
+{
+    struct harness *h = harness_create();
+    struct depot *depot = keyspace_depot(h->keyspace);
+    const struct bytes set[] = {BYTES("SET"), BYTES("a"), BYTES("1")};
+    struct bytes reply;
+    void *chunks[SPARE_CHUNKS];
+    unsigned count = 0;
+    depot_upkeep(depot);
+    while (!depot_is_short(depot)) {
+        ck_assert_uint_lt(count, SPARE_CHUNKS);
+        chunks[count++] = chunk_borrow(&depot->chunks);
+    }
+    ck_assert_int_eq(harness_try(h, set, 3, &reply), CALL_WAITS);
+    ck_assert(!h->woken);
+    EXPECT(h, "GET a", "$-1\r\n"); // Others go on.
+    EXPECT(h, "DEL a", ":0\r\n");
+    depot_upkeep(depot);
+    ck_assert(h->woken);
+    ck_assert_int_eq(harness_try(h, set, 3, &reply), CALL_DONE);
+    EXPECT(h, "GET a", "$1\r\n1\r\n");
+    while (count > 0) {
+        chunk_unborrow(&depot->chunks, chunks[--count]);
+    }
     harness_destroy(h);
 }
 

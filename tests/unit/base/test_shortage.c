@@ -1,0 +1,129 @@
+/* When what was got from the kernel ahead of need is used up. */
+#include "base/pool_internal.h"
+#include "unit.h"
+
+#include <pthread.h>
+
+struct sleeper {
+    struct waiter waiter;
+    _Atomic unsigned woken;
+};
+
+static void wake(struct waiter *waiter)
+{
+    struct sleeper *sleeper = (struct sleeper *)waiter;
+    atomic_fetch_add(&sleeper->woken, 1);
+}
+
+// Use chunks up until memory is short; how many.
+static unsigned use_up(struct depot *depot, void *chunks_out[SPARE_CHUNKS])
+{
+    unsigned count = 0;
+    while (!depot_is_short(depot)) {
+        ck_assert_uint_lt(count, SPARE_CHUNKS);
+        chunks_out[count] = chunk_borrow(&depot->chunks);
+        ck_assert_ptr_nonnull(chunks_out[count]);
+        count++;
+    }
+    return count;
+}
+
+static void give_back(struct depot *depot, void *chunks[], unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        chunk_unborrow(&depot->chunks, chunks[i]);
+    }
+}
+
+TEST(memory_is_short_until_upkeep)
+{
+    struct depot *depot = depot_create();
+    struct sleeper first = {.waiter = {.wake = wake}};
+    struct sleeper second = {.waiter = {.wake = wake}};
+    void *chunks[SPARE_CHUNKS];
+    depot_upkeep(depot);
+    ck_assert(depot_claim_upkeep(depot));
+    unsigned count = use_up(depot, chunks);
+    ck_assert_uint_eq(count, SPARE_CHUNKS - SPARE_CHUNKS_LOW + 1);
+    ck_assert(depot_claim_upkeep(depot));
+    depot_await(depot, &first.waiter);
+    depot_await(depot, &second.waiter);
+    ck_assert_uint_eq(first.woken + second.woken, 0);
+    depot_upkeep(depot);
+    ck_assert(!depot_is_short(depot));
+    ck_assert_uint_eq(first.woken, 1);
+    ck_assert_uint_eq(second.woken, 1);
+    depot_await(depot, &first.waiter); // Just after the end.
+    ck_assert_uint_eq(first.woken, 2);
+    depot_upkeep(depot);
+    ck_assert_uint_eq(first.woken, 2);
+    give_back(depot, chunks, count);
+    depot_destroy(depot);
+}
+
+TEST(without_upkeep_memory_is_never_short)
+{
+    enum { CHUNKS = 10 };
+    struct depot *depot = depot_create();
+    struct pool *pool = pool_create(depot);
+    void *chunks[CHUNKS];
+    for (unsigned i = 0; i < CHUNKS; i++) {
+        chunks[i] = chunk_borrow(&depot->chunks);
+        ck_assert(!depot_is_short(depot));
+    }
+    void *block = pool_alloc(pool, MEMORY_ENTRY, 100);
+    ck_assert(!depot_is_short(depot));
+    pool_free(pool, MEMORY_ENTRY, block, 100);
+    give_back(depot, chunks, CHUNKS);
+    pool_destroy(pool);
+    depot_destroy(depot);
+}
+
+// ---- threads: everybody who waits is woken, once ----
+
+enum { USERS = 3, ROUNDS = 40 };
+
+struct crew {
+    struct depot *depot;
+    _Atomic unsigned working;
+};
+
+static void *use_chunks(void *context)
+{
+    struct crew *crew = context;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        void *chunk = chunk_borrow(&crew->depot->chunks);
+        ck_assert_ptr_nonnull(chunk);
+        chunk_unborrow(&crew->depot->chunks, chunk);
+        struct sleeper sleeper = {.waiter = {.wake = wake}};
+        if (depot_is_short(crew->depot)) {
+            depot_await(crew->depot, &sleeper.waiter);
+            while (atomic_load(&sleeper.woken) == 0) {
+                (void)sched_yield();
+            }
+            ck_assert_uint_eq(sleeper.woken, 1);
+        }
+    }
+    atomic_fetch_sub(&crew->working, 1);
+    return NULL;
+}
+
+TEST(all_who_wait_for_memory_are_woken)
+{
+    struct crew crew = {.depot = depot_create(), .working = USERS};
+    pthread_t users[USERS];
+    depot_upkeep(crew.depot);
+    for (int i = 0; i < USERS; i++) {
+        ck_assert_int_eq(pthread_create(&users[i], NULL, use_chunks, &crew), 0);
+    }
+    while (atomic_load(&crew.working) > 0) {
+        if (depot_claim_upkeep(crew.depot)) {
+            depot_upkeep(crew.depot);
+        }
+        (void)sched_yield();
+    }
+    for (int i = 0; i < USERS; i++) {
+        (void)pthread_join(users[i], NULL);
+    }
+    depot_destroy(crew.depot);
+}
