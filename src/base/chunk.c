@@ -126,8 +126,9 @@ static struct chunk *spare_take(struct chunk_store *store, struct spare_chunks *
     if (spares->is_huge && spares->count < SPARE_CHUNKS) {
         want_upkeep(store);
     }
-    if (spares->is_huge && spares->count < SPARE_CHUNKS_LOW && store->has_upkeep) {
-        atomic_store_explicit(&store->is_short, true, memory_order_relaxed);
+    if (spares->is_huge && spares->count < SPARE_CHUNKS_LOW && store->is_stocked) {
+        // Release pairs with the load in depot_await: upkeep was asked for before.
+        atomic_store_explicit(&store->is_short, true, memory_order_release);
     }
     return chunk;
 }
@@ -145,16 +146,12 @@ static void touch(struct chunk *chunk)
     }
 }
 
-// Another huge spare, or none; how many there are now. A shortage ends with `enough`.
-static size_t stock(struct chunk_store *store, struct chunk *chunk, size_t enough)
+// Whether there are enough spares, or nobody can say when: then nobody waits for them.
+static void set_stocked(struct chunk_store *store, bool is_stocked)
 {
     (void)pthread_mutex_lock(&store->lock);
-    store->has_upkeep = true;
-    if (chunk != NULL) {
-        add_mapped(store, &store->huge, chunk);
-    }
-    size_t count = store->huge.count;
-    bool ends = count >= enough && atomic_load_explicit(&store->is_short, memory_order_relaxed);
+    store->is_stocked = is_stocked;
+    bool ends = atomic_load_explicit(&store->is_short, memory_order_relaxed);
     if (ends) {
         // Sequentially consistent: who begins to wait now sees it, or is woken below.
         atomic_store(&store->is_short, false);
@@ -163,21 +160,36 @@ static size_t stock(struct chunk_store *store, struct chunk *chunk, size_t enoug
     if (ends) {
         wait_queue_wake(&store->waiting);
     }
+}
+
+static size_t count_spares(struct chunk_store *store, const struct spare_chunks *spares)
+{
+    (void)pthread_mutex_lock(&store->lock);
+    size_t count = spares->count;
+    (void)pthread_mutex_unlock(&store->lock);
     return count;
 }
 
 void depot_upkeep(struct depot *depot)
 {
     struct chunk_store *store = &depot->chunks;
-    struct chunk *chunk = NULL;
-    while (stock(store, chunk, SPARE_CHUNKS_LOW) < SPARE_CHUNKS) {
-        chunk = chunk_map(true);
+    size_t count = count_spares(store, &store->huge);
+    while (count < SPARE_CHUNKS) {
+        struct chunk *chunk = chunk_map(true);
         if (chunk == NULL) {
-            (void)stock(store, NULL, 0); // Out of memory.
+            set_stocked(store, false); // Whoever stores finds out.
             return;
         }
         touch(chunk);
+        (void)pthread_mutex_lock(&store->lock);
+        add_mapped(store, &store->huge, chunk);
+        count = store->huge.count;
+        (void)pthread_mutex_unlock(&store->lock);
+        if (count >= SPARE_CHUNKS_LOW) {
+            set_stocked(store, true);
+        }
     }
+    set_stocked(store, true);
 }
 
 bool depot_is_short(struct depot *depot)
@@ -220,9 +232,7 @@ static void unmap_spares(struct chunk_store *store, struct spare_chunks *spares,
 
 static size_t surplus(struct chunk_store *store, const struct spare_chunks *spares)
 {
-    (void)pthread_mutex_lock(&store->lock);
-    size_t count = spares->count;
-    (void)pthread_mutex_unlock(&store->lock);
+    size_t count = count_spares(store, spares);
     return count > SPARE_CHUNKS_MAX ? count - SPARE_CHUNKS_MAX : 0;
 }
 
@@ -235,7 +245,11 @@ bool depot_has_surplus(struct depot *depot)
 static void release_spares(struct chunk_store *store, struct spare_chunks *spares)
 {
     size_t part = surplus(store, spares) / RELEASE_DIVISOR;
-    unmap_spares(store, spares, SPARE_CHUNKS_MAX, part > RELEASE_MIN ? part : RELEASE_MIN);
+    size_t count = part > RELEASE_MIN ? part : RELEASE_MIN;
+    // While memory is short, the caller has something better to do.
+    for (; count > 0 && !atomic_load_explicit(&store->is_short, memory_order_relaxed); count--) {
+        unmap_spares(store, spares, SPARE_CHUNKS_MAX, 1);
+    }
 }
 
 void depot_release(struct depot *depot)

@@ -10,8 +10,8 @@
  * A lock is one word, so that it can stand in the cache line of what it guards; who waits
  * for it queues elsewhere. Both belong together for life.
  *
- * Threads: any. A wake function runs in the thread that releases, after the
- * lock is free; it must not block.
+ * Threads: any. A wake function runs in the thread that ends the wait (or finds it ended
+ * as it queues the waiter), after the lock is free; it must not block.
  */
 #pragma once
 
@@ -55,8 +55,9 @@ void lock_park(struct lock *lock, struct wait_queue *queue, struct waiter *waite
 /* Wake a list of waiters, each gone once woken. NULL is fine. */
 void waiters_wake(struct waiter *first);
 
-/* Queue a waiter. Sequentially consistent, as is wait_queue_wake: who queues and then
- * sees no reason to wait, and who ends the reason and then wakes, cannot miss each other. */
+/* Queue a waiter. Sequentially consistent, as is wait_queue_wake: where the reason to wait
+ * is, too, who queues and then looks at it, and who ends it and then wakes, cannot miss
+ * each other. */
 void wait_queue_add(struct wait_queue *queue, struct waiter *waiter);
 
 /* Wake all who are queued, in the order of arrival. */

@@ -11,7 +11,7 @@
  * eighth of a doubling to POOL_CLASS_MAX; larger blocks come from malloc.
  *
  * A slab whose objects are all free goes back to its chunk, and an empty chunk is a spare
- * until a background thread gives it back to the kernel. Pages of hash tables
+ * until depot_release gives it back to the kernel. Pages of hash tables
  * (MEMORY_TABLE) have slabs and chunks of their own.
  *
  * Retired blocks (pool_retire) are freed by quiescence: only after every pool
@@ -74,13 +74,12 @@ uint64_t depot_mapped_bytes(struct depot *depot);
 bool depot_claim_upkeep(struct depot *depot);
 
 /* Get it, and wake who waits for it. The kernel clears it now, a few ms for 2 MiB on some
- * machines, not while an insert waits: for a background thread. Out of memory is not an
- * error, and ends a shortage, too: who allocates finds out. */
+ * machines, not while an insert waits: for a thread that may wait. Out of memory is not an
+ * error; then memory does not count as short, so that who allocates finds out. */
 void depot_upkeep(struct depot *depot);
 
-/* Whether what was got ahead of need is nearly used up, so that an allocation may wait
- * for the kernel. Never before the first depot_upkeep: then nobody would end it. Cheap;
- * any thread. */
+/* Whether what depot_upkeep got is nearly used up, so that an allocation may wait for the
+ * kernel. Never before the first depot_upkeep: nobody would end it. Cheap; any thread. */
 bool depot_is_short(struct depot *depot);
 
 /* Be woken, once, by the depot_upkeep that ends the shortage; perhaps before this returns.
@@ -91,7 +90,7 @@ void depot_await(struct depot *depot, struct waiter *waiter);
 bool depot_has_surplus(struct depot *depot);
 
 /* Give some of the surplus back to the kernel: a thirty-second of it, 16 MiB at least of
- * what there is. For a background thread to call once a second while there is one: what is
+ * what there is. For a thread that may wait to call once a second while there is one: what is
  * freed is mostly needed again, and much unmapped at once makes some machines stop. */
 void depot_release(struct depot *depot);
 

@@ -97,8 +97,8 @@ struct chunk_store {
     struct chunk_kind large;   // larger objects.
     size_t chunks;             // Mapped.
     _Atomic bool wants_upkeep; // Spares are missing, or there are too many now.
-    bool has_upkeep;           // Somebody calls depot_upkeep.
-    _Atomic bool is_short;     // Somebody does, and there are few spares now.
+    bool is_stocked;           // The last depot_upkeep got enough.
+    _Atomic bool is_short;     // It did, and few are left.
     struct wait_queue waiting; // For enough.
 };
 

@@ -197,12 +197,12 @@ enum call_outcome call_execute(struct call *call, struct reply *reply, struct wa
     access_open(access, access->keyspace, access->thread, call->session->db, access->now_ms);
     access->counts_lookups = (command->flags & COMMAND_READS) != 0;
     if ((command->flags & COMMAND_NEEDS_MEMORY) != 0) {
+        if (UNLIKELY(!access_may_store(access, waiter))) {
+            return CALL_WAITS;
+        }
         if (UNLIKELY(access_open_for_writing(access) < 0)) {
             call_out_of_memory(call);
             return CALL_DONE;
-        }
-        if (UNLIKELY(access_awaits_memory(access, waiter))) {
-            return CALL_WAITS;
         }
     }
     uint32_t locked = call->shard_count;

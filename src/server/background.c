@@ -10,6 +10,7 @@ enum { BACKGROUND_NICE = 10 };
 
 struct background {
     struct keyspace *keyspace;
+    struct upkeep *upkeep;
     pthread_mutex_t lock; // Guards the queue and stops.
     pthread_cond_t ready;
     struct job *first, *last;
@@ -58,6 +59,7 @@ static void *run_jobs(void *context)
             keyspace_free_trash(start.background->keyspace, start.thread, &trash);
         }
         pool_flush(start.thread->pool);
+        upkeep_look(start.background->upkeep);
         pool_offline(start.thread->pool);
     }
     return NULL;
@@ -84,13 +86,15 @@ static int start_thread(struct background *background)
     return 0;
 }
 
-int background_start(struct background **background_out, struct keyspace *keyspace)
+int background_start(struct background **background_out, struct keyspace *keyspace,
+                     struct upkeep *upkeep)
 {
     struct background *background = calloc(1, sizeof(*background));
     if (background == NULL) {
         return -ENOMEM;
     }
     background->keyspace = keyspace;
+    background->upkeep = upkeep;
     (void)pthread_mutex_init(&background->lock, NULL);
     (void)pthread_cond_init(&background->ready, NULL);
     while (background->count < BACKGROUND_THREADS) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "server/upkeep.h"
 #include "store/keyspace.h"
 
 enum { BACKGROUND_THREADS = 3 };
@@ -23,8 +24,10 @@ struct job {
 
 struct background;
 
-/* Start the threads. 0 or negative errno. */
-NODISCARD int background_start(struct background **background_out, struct keyspace *keyspace);
+/* Start the threads; `upkeep` is told when they need or free much memory, and ends after
+ * them. 0 or negative errno. */
+NODISCARD int background_start(struct background **background_out, struct keyspace *keyspace,
+                               struct upkeep *upkeep);
 
 /* Queue a job. */
 void background_post(struct background *background, struct job *job);

@@ -4,10 +4,10 @@
  *   socket ───────> view / input ──────> batch ──> handlers ──> run / chain ──> socket
  *
  *   ready      has unread input and may execute             worker's ready queue
- *   suspended  waits for a lock (parked) or a background job (deferred): its input stays
+ *   suspended  waits for a lock or memory (parked) or a job (deferred): its input stays
  *   throttled  does not read its replies: its input stays, too
  *   closing    closes as soon as its replies are sent
- *   shut       given up; freed once the loop, a lock or a job let go of it
+ *   shut       given up; freed once the loop and what it waits for let go of it
  *
  * Unread input is either lent by the loop for this turn (view) or the client's own
  * (input), never both. Idle connections own no buffer at all.

@@ -121,7 +121,7 @@ static int open_store(struct server *server)
     if (error < 0) {
         return error;
     }
-    return background_start(&server->background, server->keyspace);
+    return background_start(&server->background, server->keyspace, server->upkeep);
 }
 
 static int listen_at(struct server *server, const char *host, char error_out[SERVER_ERROR_MAX])

@@ -38,7 +38,8 @@ static enum task next_task(struct upkeep *upkeep, uint64_t release_at_ns)
                     ? pthread_cond_timedwait(&upkeep->ready, &upkeep->lock, &at)
                     : pthread_cond_wait(&upkeep->ready, &upkeep->lock);
     }
-    enum task task = upkeep->stops ? TASK_STOP : upkeep->is_wanted ? TASK_GET : TASK_RELEASE;
+    // Before the end, who waits for memory is woken.
+    enum task task = upkeep->is_wanted ? TASK_GET : upkeep->stops ? TASK_STOP : TASK_RELEASE;
     upkeep->is_wanted = false;
     (void)pthread_mutex_unlock(&upkeep->lock);
     return task;

@@ -392,10 +392,11 @@ static void turn(struct worker *worker, int64_t timeout_us)
     upkeep_look(worker->server->upkeep);
 }
 
-static bool has_unsent(const struct worker *worker)
+static bool owes_replies(const struct worker *worker)
 {
     for (const struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
-        if (!c->is_shut && (c->is_sending || c->is_outgoing || c->chain.bytes > 0)) {
+        bool is_sent = !c->is_sending && !c->is_outgoing && c->chain.bytes == 0;
+        if (!c->is_shut && (!is_sent || client_is_suspended(c))) {
             return true;
         }
     }
@@ -408,7 +409,7 @@ static void wind_down(struct worker *worker)
     uint64_t end_ms = worker->now_ms + STOP_GRACE_MS;
     do {
         turn(worker, worker->ready_first != NULL ? 0 : 1000);
-    } while (worker->now_ms < end_ms && (worker->ready_first != NULL || has_unsent(worker)));
+    } while (worker->now_ms < end_ms && (worker->ready_first != NULL || owes_replies(worker)));
     for (struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
         worker_shut(worker, c);
     }

@@ -42,7 +42,7 @@ enum { COMMAND_SAMPLE = 64 };
 
 struct worker_counts {
     _Atomic uint64_t commands, errors, bytes_in, bytes_out;
-    _Atomic uint64_t suspended; // Clients that wait for a lock or a job.
+    _Atomic uint64_t suspended; // Clients that wait for a lock, memory or a job.
     _Atomic uint64_t output_limit_closes;
     struct command_counts *by_command; // By struct command's index.
 };

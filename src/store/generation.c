@@ -61,16 +61,6 @@ static struct generation *generation_create(const struct keyspace *keyspace, str
     return generation;
 }
 
-bool access_awaits_memory(struct access *access, struct waiter *waiter)
-{
-    struct depot *depot = access->keyspace->depot;
-    bool is_short = depot_is_short(depot);
-    if (is_short) {
-        depot_await(depot, waiter);
-    }
-    return is_short;
-}
-
 int access_open_for_writing(struct access *access)
 {
     if (LIKELY(access->generation != NULL)) {
@@ -96,6 +86,16 @@ int access_open_for_writing(struct access *access)
 // ---- locks ----
 
 // One shard, as for nearly all commands, goes without a loop.
+bool access_may_store(struct access *access, struct waiter *waiter)
+{
+    struct depot *depot = access->keyspace->depot;
+    if (LIKELY(!depot_is_short(depot))) {
+        return true;
+    }
+    depot_await(depot, waiter);
+    return false;
+}
+
 bool access_lock(struct access *access, const uint32_t *shards, size_t count, struct waiter *waiter)
 {
     struct generation *generation = access->generation;

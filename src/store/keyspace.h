@@ -144,9 +144,9 @@ void access_open(struct access *access, struct keyspace *keyspace, struct store_
  * held. 0 or -ENOMEM. */
 NODISCARD int access_open_for_writing(struct access *access);
 
-/* Whether memory is short now, and whoever is to store more had better wait: `waiter` is
- * woken, once, when there is enough. Locks nothing. */
-bool access_awaits_memory(struct access *access, struct waiter *waiter);
+/* Whether there is memory for storing something without waiting for the kernel. If not,
+ * `waiter` is woken, once, when it is worth another try. No lock held. */
+NODISCARD bool access_may_store(struct access *access, struct waiter *waiter);
 
 /* Lock `count` shards, given ascending and without repetition (an unused database has
  * none: always true). False when one stays busy: then none is locked and `waiter` is woken,

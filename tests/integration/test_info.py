@@ -134,6 +134,17 @@ class Info(ServerCase):
         self.c.pipeline([('DEL', key) for key in keys])
         wait_until(lambda: mapped() <= full - (16 << 20), what='less mapped memory')
 
+    @unittest.skipIf(is_sanitized(), 'memory of a sanitizer build says nothing')
+    def test_memory_freed_in_the_background_goes_back_though_nobody_asks(self):
+        server = self.start_server()
+        with server.client(self.protocol) as client:
+            for start in range(0, 400_000, 200):
+                client('ZADD', 'big', *[word for i in range(start, start + 200)
+                                        for word in (i, f'{i:0>200}')])
+            full = server.memory()
+            self.assertEqual(client('DEL', 'big'), 1)
+            wait_until(lambda: server.memory() <= full - (16 << 20), what='less memory')
+
     def test_stats(self):
         def stats():
             return {name: float(value) for name, value in self.info('stats')['Stats'].items()

@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from harness import OK, Connection, RespClient, Server, fastkv_only, patience, wait_until
+from harness import OK, Connection, RespClient, Server, fastkv_only, patience, scaled, wait_until
 from harness.server import BINARY
 
 NOBODY = 65534
@@ -166,6 +166,16 @@ class Signals(unittest.TestCase):
                     expected = b''.join(b':%d%b' % (i, end) for i in range(2, size + 1))
                     self.assertEqual(client.until_closed(), expected)
                     client.close()
+
+    @fastkv_only('drops what is under way')
+    def test_answers_what_it_has_deferred(self):
+        count = scaled(100_000, 10_000)
+        with Server() as server, server.client() as client:
+            client.pipeline([('SET', f'k{i}', 'v') for i in range(count)])
+            client.send(client.encode(('PING',)) + client.encode(('KEYS', '*')))
+            self.assertEqual(client.reply(), 'PONG')  # Both have been read.
+            self.ends_within_a_second(server, signal.SIGTERM)
+            self.assertEqual(len(client.reply()), count)
 
     @fastkv_only('drops what is under way')
     def test_replies_are_never_cut(self):

@@ -141,7 +141,7 @@ TEST(memory_goes_back_to_the_kernel)
 #ifndef FASTKV_CHECKED
     uint64_t kept = depot_mapped_bytes(depot);
     ck_assert_uint_ge(kept, (uint64_t)BLOCKS * 96); // Little by little, not by the free.
-    ck_assert(depot_claim_upkeep(depot));           // For a background thread to notice.
+    ck_assert(depot_claim_upkeep(depot));           // For whoever tends it to notice.
     ck_assert(depot_has_surplus(depot));
     depot_release(depot);
     ck_assert_uint_eq(depot_mapped_bytes(depot), kept - (uint64_t)RELEASE_MIN * CHUNK_SIZE);

@@ -3,6 +3,8 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
 
 struct sleeper {
     struct waiter waiter;
@@ -79,6 +81,33 @@ TEST(without_upkeep_memory_is_never_short)
     depot_destroy(depot);
 }
 
+// Out of memory nobody waits: who allocates finds out, and upkeep is tried again.
+TEST(without_memory_nobody_waits_for_it)
+{
+    struct depot *depot = depot_create();
+    struct sleeper sleeper = {.waiter = {.wake = wake}};
+    void *chunks[SPARE_CHUNKS];
+    depot_upkeep(depot);
+    unsigned count = use_up(depot, chunks);
+    depot_await(depot, &sleeper.waiter);
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_AS, &limit), 0);
+    struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &none), 0);
+    depot_upkeep(depot);
+    bool is_short = depot_is_short(depot);
+    unsigned woken = sleeper.woken;
+    chunks[count] = chunk_borrow(&depot->chunks); // The last spare.
+    bool is_short_after = depot_is_short(depot);
+    bool tries_again = depot_claim_upkeep(depot);
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+    ck_assert(!is_short && !is_short_after && tries_again);
+    ck_assert_uint_eq(woken, 1);
+    depot_upkeep(depot);
+    give_back(depot, chunks, count + 1);
+    depot_destroy(depot);
+}
+
 // ---- threads: everybody who waits is woken, once ----
 
 enum { USERS = 3, ROUNDS = 40 };
@@ -88,33 +117,43 @@ struct crew {
     _Atomic unsigned working;
 };
 
+struct user {
+    struct crew *crew;
+    pthread_t thread;
+    struct sleeper sleepers[ROUNDS];
+    bool slept[ROUNDS];
+};
+
 static void *use_chunks(void *context)
 {
-    struct crew *crew = context;
+    struct user *user = context;
+    struct depot *depot = user->crew->depot;
     for (unsigned round = 0; round < ROUNDS; round++) {
-        void *chunk = chunk_borrow(&crew->depot->chunks);
+        void *chunk = chunk_borrow(&depot->chunks);
         ck_assert_ptr_nonnull(chunk);
-        chunk_unborrow(&crew->depot->chunks, chunk);
-        struct sleeper sleeper = {.waiter = {.wake = wake}};
-        if (depot_is_short(crew->depot)) {
-            depot_await(crew->depot, &sleeper.waiter);
-            while (atomic_load(&sleeper.woken) == 0) {
-                (void)sched_yield();
-            }
-            ck_assert_uint_eq(sleeper.woken, 1);
+        chunk_unborrow(&depot->chunks, chunk);
+        struct sleeper *sleeper = &user->sleepers[round];
+        sleeper->waiter.wake = wake;
+        user->slept[round] = depot_is_short(depot);
+        if (user->slept[round]) {
+            depot_await(depot, &sleeper->waiter);
+        }
+        while (user->slept[round] && atomic_load(&sleeper->woken) == 0) {
+            (void)sched_yield();
         }
     }
-    atomic_fetch_sub(&crew->working, 1);
+    atomic_fetch_sub(&user->crew->working, 1);
     return NULL;
 }
 
-TEST(all_who_wait_for_memory_are_woken)
+TEST(all_who_wait_for_memory_are_woken_once)
 {
     struct crew crew = {.depot = depot_create(), .working = USERS};
-    pthread_t users[USERS];
+    static struct user users[USERS];
     depot_upkeep(crew.depot);
     for (int i = 0; i < USERS; i++) {
-        ck_assert_int_eq(pthread_create(&users[i], NULL, use_chunks, &crew), 0);
+        users[i].crew = &crew;
+        ck_assert_int_eq(pthread_create(&users[i].thread, NULL, use_chunks, &users[i]), 0);
     }
     while (atomic_load(&crew.working) > 0) {
         if (depot_claim_upkeep(crew.depot)) {
@@ -123,7 +162,14 @@ TEST(all_who_wait_for_memory_are_woken)
         (void)sched_yield();
     }
     for (int i = 0; i < USERS; i++) {
-        (void)pthread_join(users[i], NULL);
+        (void)pthread_join(users[i].thread, NULL);
     }
+    unsigned slept = 0;
+    for (int i = 0; i < USERS * ROUNDS; i++) {
+        const struct user *user = &users[i / ROUNDS];
+        slept += user->slept[i % ROUNDS];
+        ck_assert_uint_eq(user->sleepers[i % ROUNDS].woken, user->slept[i % ROUNDS]);
+    }
+    ck_assert_uint_gt(slept, 0);
     depot_destroy(crew.depot);
 }
