@@ -147,7 +147,7 @@ def fixed_rate(context, row):
         # or one that comes every half second always meets the same server.
         result = context.measure(
             row, "rate", others + [fastkv], "--read-share", 1, "--rate", 40000, "--spin",
-            "--turn", 0.35,
+            turn_seconds=0.35,
         )
     for other in others:
         bounds = {"must": 0.8, "aim": 0.5} if other.name == "redis" else {}
