@@ -146,50 +146,49 @@ static void touch(struct chunk *chunk)
     }
 }
 
-// Whether there are enough spares, or nobody can say when: then nobody waits for them.
-static void set_stocked(struct chunk_store *store, bool is_stocked)
+// The store is locked; unlocks it and wakes who waits for memory.
+static void end_shortage(struct chunk_store *store)
 {
-    (void)pthread_mutex_lock(&store->lock);
-    store->is_stocked = is_stocked;
-    bool ends = atomic_load_explicit(&store->is_short, memory_order_relaxed);
-    if (ends) {
-        // Sequentially consistent: who begins to wait now sees it, or is woken below.
-        atomic_store(&store->is_short, false);
-    }
+    // Sequentially consistent: who begins to wait now sees it, or is woken below.
+    bool was_short = atomic_exchange(&store->is_short, false);
     (void)pthread_mutex_unlock(&store->lock);
-    if (ends) {
+    if (was_short) {
         wait_queue_wake(&store->waiting);
     }
 }
 
-static size_t count_spares(struct chunk_store *store, const struct spare_chunks *spares)
+// Add a spare, if any; how many there are now. Enough of them end a shortage.
+static size_t stock(struct chunk_store *store, struct chunk *chunk)
 {
     (void)pthread_mutex_lock(&store->lock);
-    size_t count = spares->count;
-    (void)pthread_mutex_unlock(&store->lock);
+    if (chunk != NULL) {
+        add_mapped(store, &store->huge, chunk);
+    }
+    size_t count = store->huge.count;
+    if (count < SPARE_CHUNKS_LOW) {
+        (void)pthread_mutex_unlock(&store->lock);
+    } else {
+        store->is_stocked = true;
+        end_shortage(store);
+    }
     return count;
 }
 
 void depot_upkeep(struct depot *depot)
 {
     struct chunk_store *store = &depot->chunks;
-    size_t count = count_spares(store, &store->huge);
-    while (count < SPARE_CHUNKS) {
-        struct chunk *chunk = chunk_map(true);
+    struct chunk *chunk = NULL;
+    while (stock(store, chunk) < SPARE_CHUNKS) {
+        chunk = chunk_map(true);
         if (chunk == NULL) {
-            set_stocked(store, false); // Whoever stores finds out.
+            // Nobody can say until when to wait: whoever stores finds out.
+            (void)pthread_mutex_lock(&store->lock);
+            store->is_stocked = false;
+            end_shortage(store);
             return;
         }
         touch(chunk);
-        (void)pthread_mutex_lock(&store->lock);
-        add_mapped(store, &store->huge, chunk);
-        count = store->huge.count;
-        (void)pthread_mutex_unlock(&store->lock);
-        if (count >= SPARE_CHUNKS_LOW) {
-            set_stocked(store, true);
-        }
     }
-    set_stocked(store, true);
 }
 
 bool depot_is_short(struct depot *depot)
@@ -232,7 +231,9 @@ static void unmap_spares(struct chunk_store *store, struct spare_chunks *spares,
 
 static size_t surplus(struct chunk_store *store, const struct spare_chunks *spares)
 {
-    size_t count = count_spares(store, spares);
+    (void)pthread_mutex_lock(&store->lock);
+    size_t count = spares->count;
+    (void)pthread_mutex_unlock(&store->lock);
     return count > SPARE_CHUNKS_MAX ? count - SPARE_CHUNKS_MAX : 0;
 }
 

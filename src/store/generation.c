@@ -85,7 +85,6 @@ int access_open_for_writing(struct access *access)
 
 // ---- locks ----
 
-// One shard, as for nearly all commands, goes without a loop.
 bool access_may_store(struct access *access, struct waiter *waiter)
 {
     struct depot *depot = access->keyspace->depot;
@@ -96,6 +95,7 @@ bool access_may_store(struct access *access, struct waiter *waiter)
     return false;
 }
 
+// One shard, as for nearly all commands, goes without a loop.
 bool access_lock(struct access *access, const uint32_t *shards, size_t count, struct waiter *waiter)
 {
     struct generation *generation = access->generation;
