@@ -8,8 +8,9 @@
  *   loop_wait n      buffers lent in turn n-1 go back ─> ring ─> kernel fills some
  *   events of n      data points into them; lent[] remembers which
  *
- * When the ring runs dry, a receive ends with -ENOBUFS and is begun again; it is
- * submitted after the buffers have gone back, and no data is lost.
+ * When the ring runs dry, receives end with -ENOBUFS; no data is lost. They are begun
+ * again in the turns to come, each turn as many as there are buffers, since one begun
+ * without a buffer would end at once.
  *
  * LOOP_SEND_ONCE asks for everything (MSG_WAITALL), at once (MSG_DONTWAIT), and for
  * no completion on success. The kernel runs such a send while it submits, counts a
@@ -50,6 +51,7 @@ enum state {
     PAUSED = 2,
     ENDED = 4,
     SHUT = 8,
+    TO_RECEIVE = 16, // Linked there.
 };
 
 struct loop_uring {
@@ -61,6 +63,8 @@ struct loop_uring {
     size_t failed_sends;        // LOOP_SENT at the beginning of `filling`.
     struct event_list lists[2];
     size_t stream_count;
+    struct stream *to_receive_first; // Their receives are over and to be begun again.
+    struct stream *to_receive_last;
     unsigned once_queued; // ONCE sends not yet submitted.
     unsigned lent_count;
     unsigned message_count;
@@ -185,7 +189,7 @@ static void uring_resume(struct loop *loop, struct stream *stream)
     }
     stream->state &= ~(uint32_t)PAUSED;
     // While a cancelled receive has not ended, its end begins the next.
-    if ((stream->state & (RECEIVING | ENDED | SHUT)) == 0) {
+    if ((stream->state & (RECEIVING | TO_RECEIVE | ENDED | SHUT)) == 0) {
         begin_receive(uring_of(loop), stream);
     }
 }
@@ -271,6 +275,40 @@ static void take_back_buffers(struct loop_uring *uring)
     uring->lent_count = 0;
 }
 
+/* Begin to receive in the next turn. Until then it counts as an operation under way, so
+ * that the stream stays. */
+static void receive_later(struct loop_uring *uring, struct stream *stream)
+{
+    stream->state |= TO_RECEIVE;
+    stream->in_kernel++;
+    stream->next = NULL;
+    if (uring->to_receive_last != NULL) {
+        uring->to_receive_last->next = stream;
+    } else {
+        uring->to_receive_first = stream;
+    }
+    uring->to_receive_last = stream;
+}
+
+// Begin those that wait longest, as many as there are buffers.
+static void begin_receives(struct loop_uring *uring)
+{
+    for (unsigned i = 0; i < BUFFERS && uring->to_receive_first != NULL; i++) {
+        struct stream *stream = uring->to_receive_first;
+        uring->to_receive_first = stream->next;
+        if (stream->next == NULL) {
+            uring->to_receive_last = NULL;
+        }
+        stream->state &= ~(uint32_t)TO_RECEIVE;
+        stream->in_kernel--;
+        if ((stream->state & (PAUSED | SHUT)) == 0) {
+            begin_receive(uring, stream);
+        } else if ((stream->state & SHUT) != 0 && stream->in_kernel == 0) {
+            finish(uring, stream);
+        }
+    }
+}
+
 static void on_receive_over(struct loop_uring *uring, struct stream *stream, int result)
 {
     stream->state &= ~(uint32_t)RECEIVING;
@@ -280,7 +318,7 @@ static void on_receive_over(struct loop_uring *uring, struct stream *stream, int
     }
     if (result > 0 || result == -ENOBUFS || result == -ECANCELED || is_transient(result)) {
         if ((stream->state & PAUSED) == 0) {
-            begin_receive(uring, stream);
+            receive_later(uring, stream);
         }
         return;
     }
@@ -424,8 +462,10 @@ static int uring_wait(struct loop *loop, int64_t timeout_us, const struct loop_e
 {
     struct loop_uring *uring = uring_of(loop);
     take_back_buffers(uring);
+    begin_receives(uring);
     uring->failed_sends = 0;
-    int error = enter(uring, uring->filling->count > 0 ? 0 : timeout_us);
+    bool sleeps = uring->filling->count == 0 && uring->to_receive_first == NULL;
+    int error = enter(uring, sleeps ? timeout_us : 0);
     if (UNLIKELY(error < 0)) {
         return error;
     }

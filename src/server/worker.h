@@ -68,7 +68,7 @@ struct worker {
 
     struct client clients; // Head of the ring of all clients.
     struct client *ready_first, *ready_last;
-    struct client *outgoing;
+    struct client *outgoing_first, *outgoing_last;
     struct output output;
     struct call_context context;
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 
 static void echo(struct loop *loop, struct pair *pair)
 {
@@ -381,61 +380,4 @@ TEST_BOTH(streams_that_run_out_of_buffers_together_lose_nothing)
     loop_close(loop);
     free(left);
     free(pairs);
-}
-
-/* All streams share one socket, so that one stroke gives each of them an event. */
-TEST_BOTH(more_events_than_any_queue_holds_come_once_each)
-{
-    enum { STREAMS = 9000 };
-    struct rlimit files;
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
-    files.rlim_cur = files.rlim_max;
-    if (files.rlim_max < STREAMS + 100 || setrlimit(RLIMIT_NOFILE, &files) < 0) {
-        return; // Not to be had here.
-    }
-    struct loop *loop = open_loop(kind);
-    struct stream *streams = calloc(STREAMS, sizeof(*streams));
-    unsigned *seen = calloc(STREAMS, sizeof(*seen));
-    int fds[2];
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-    char block[65536] = {0};
-    while (write(fds[0], block, sizeof(block)) > 0 || write(fds[0], block, 1) > 0) {
-    }
-    for (int i = 0; i < STREAMS; i++) {
-        ck_assert_int_eq(loop_add(loop, &streams[i], dup(fds[0])), 0);
-    }
-    turn(loop);
-    const struct iovec part = {.iov_base = block, .iov_len = sizeof(block)};
-    for (int i = 0; i < STREAMS; i++) {
-        loop_send(loop, &streams[i], &part, 1, LOOP_SEND_ONCE);
-    }
-    const struct loop_event *events;
-    size_t count;
-    // What failed is all there after one turn, else it would pass for sent.
-    wait_once(loop, 0, &events, &count);
-    ck_assert_uint_eq(count, STREAMS);
-    for (size_t i = 0; i < count; i++) {
-        ck_assert_int_eq(events[i].kind, LOOP_SENT);
-        ck_assert_uint_eq(events[i].sent, 0);
-        seen[events[i].stream - streams]++;
-    }
-    close(fds[1]);
-    for (size_t ends = 0; ends < STREAMS; ends += count) {
-        wait_once(loop, PATIENCE_US, &events, &count);
-        ck_assert_uint_gt(count, 0);
-        for (size_t i = 0; i < count; i++) {
-            ck_assert_int_eq(events[i].kind, LOOP_END);
-            seen[events[i].stream - streams]++;
-        }
-    }
-    for (int i = 0; i < STREAMS; i++) {
-        ck_assert_uint_eq(seen[i], 2);
-        loop_shut(loop, &streams[i]);
-    }
-    wait_once(loop, 0, &events, &count);
-    ck_assert_uint_eq(count, STREAMS);
-    close(fds[0]);
-    loop_close(loop);
-    free(seen);
-    free(streams);
 }
