@@ -348,7 +348,8 @@ static void close_idle(struct worker *worker)
 // How long the next turn may sleep; negative: for ever.
 static int64_t sleep_us(struct worker *worker)
 {
-    if (worker->ready_first != NULL || worker->outgoing_first != NULL || worker->looks_for_deadlines) {
+    if (worker->ready_first != NULL || worker->outgoing_first != NULL ||
+        worker->looks_for_deadlines) {
         return 0;
     }
     uint64_t until_ms = worker->next_deadline_ms;
