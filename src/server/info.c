@@ -213,9 +213,11 @@ static void print_keyspace(struct server *server, FILE *out)
     for (uint32_t db = 0; db < server->config.databases; db++) {
         uint64_t keys = keyspace_count(server->keyspace, db);
         if (keys > 0) {
-            (void)fprintf(out, "db%u:keys=%llu,expires=%llu,avg_ttl=0\r\n", db,
+            uint64_t mean_ttl_ms = keyspace_mean_ttl_ms(server->keyspace, db, clock_wall_ms());
+            (void)fprintf(out, "db%u:keys=%llu,expires=%llu,avg_ttl=%llu\r\n", db,
                           (unsigned long long)keys,
-                          (unsigned long long)keyspace_count_volatile(server->keyspace, db));
+                          (unsigned long long)keyspace_count_volatile(server->keyspace, db),
+                          (unsigned long long)mean_ttl_ms);
         }
     }
 }

@@ -9,6 +9,11 @@
 
 #include <errno.h>
 
+enum {
+    SAMPLE_SHARDS = 64, // Of each tender's.
+    SAMPLE_KEYS = 16,   // Of each such shard's.
+};
+
 static unsigned tender_of(const struct keyspace *keyspace, uint32_t shard)
 {
     return shard % keyspace->options.tenders;
@@ -83,6 +88,12 @@ uint64_t keyspace_next_deadline(struct keyspace *keyspace, unsigned tender)
     return next == DEADLINE_NONE ? 0 : next;
 }
 
+static uint32_t shard_of_node(const struct generation *generation, const struct heap_node *node)
+{
+    size_t offset = (size_t)((const char *)node - (const char *)generation->deadlines);
+    return (uint32_t)(offset / sizeof(struct shard_deadlines));
+}
+
 // The tender's shard that is due first; false when none is.
 static bool first_due_shard(struct generation *generation, unsigned tender, uint64_t now_ms,
                             uint32_t *shard_out)
@@ -92,9 +103,7 @@ static bool first_due_shard(struct generation *generation, unsigned tender, uint
     lock_wait(&t->lock, &t->queue);
     const struct heap_node *first = heap_peek(&t->heap);
     if (first != NULL && first->key <= now_ms) {
-        const char *base = (const char *)generation->deadlines;
-        size_t offset = (size_t)((const char *)first - base);
-        *shard_out = (uint32_t)(offset / sizeof(struct shard_deadlines));
+        *shard_out = shard_of_node(generation, first);
         is_due = true;
     }
     lock_release(&t->lock, &t->queue);
@@ -156,4 +165,57 @@ size_t keyspace_expire_due(struct access *access, unsigned tender, size_t entrie
         }
     }
     return removed;
+}
+
+// ---- the mean ----
+
+/* Up to SAMPLE_SHARDS of a tender's shards, spread over its heap. */
+static unsigned sample_shards(struct generation *generation, unsigned tender,
+                              uint32_t shards[SAMPLE_SHARDS])
+{
+    struct tender *t = &generation->tenders[tender];
+    lock_wait(&t->lock, &t->queue);
+    uint64_t linked = t->heap.count;
+    unsigned count = linked < SAMPLE_SHARDS ? (unsigned)linked : SAMPLE_SHARDS;
+    for (unsigned i = 0; i < count; i++) {
+        shards[i] = shard_of_node(generation, heap_at(&t->heap, linked * i / count));
+    }
+    lock_release(&t->lock, &t->queue);
+    return count;
+}
+
+/* The mean of up to SAMPLE_KEYS of a shard's keys, spread over its heap. */
+static double mean_of_heap(const struct heap *heap, uint64_t now_ms)
+{
+    uint64_t keys = heap->count;
+    unsigned count = keys < SAMPLE_KEYS ? (unsigned)keys : SAMPLE_KEYS;
+    double sum_ms = 0;
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t deadline_ms = heap_at(heap, keys * i / count)->key;
+        sum_ms += deadline_ms > now_ms ? (double)(deadline_ms - now_ms) : 0;
+    }
+    return count > 0 ? sum_ms / count : 0;
+}
+
+uint64_t keyspace_mean_ttl_ms(struct keyspace *keyspace, uint32_t db, uint64_t now_ms)
+{
+    struct access access;
+    access_open(&access, keyspace, NULL, db, now_ms);
+    struct generation *generation = access.generation;
+    double sum_ms = 0;
+    double keys = 0;
+    for (unsigned i = 0; generation != NULL && i < keyspace->options.tenders; i++) {
+        uint32_t shards[SAMPLE_SHARDS];
+        unsigned count = sample_shards(generation, i, shards);
+        for (unsigned j = 0; j < count; j++) {
+            if (!access_lock(&access, &shards[j], 1, NULL)) {
+                continue; // Busy: the others are as good.
+            }
+            const struct heap *heap = &generation->deadlines[shards[j]].heap;
+            sum_ms += mean_of_heap(heap, now_ms) * heap->count;
+            keys += heap->count;
+            access_unlock(&access, &shards[j], 1);
+        }
+    }
+    return keys > 0 ? (uint64_t)(sum_ms / keys) : 0;
 }

@@ -219,6 +219,26 @@ class Info(ServerCase):
         self.assertRegex(found['db0'], r'^keys=2,expires=1,avg_ttl=\d+')
         self.assertRegex(found['db4'], r'^keys=1,expires=0,avg_ttl=0')
 
+    def mean_ttl(self):
+        return int(self.info('keyspace')['Keyspace']['db0'].split('avg_ttl=')[1].split(',')[0])
+
+    @fastkv_only('estimates it when keys expire')
+    def test_mean_time_to_live(self):
+        self.c('SET', 'a', 1, 'EX', 1000)
+        self.assertAlmostEqual(self.mean_ttl(), 1000_000, delta=5000)
+        self.c('SET', 'b', 1, 'EX', 3000)
+        self.assertAlmostEqual(self.mean_ttl(), 2000_000, delta=5000)
+        self.c('PERSIST', 'a')
+        self.assertAlmostEqual(self.mean_ttl(), 3000_000, delta=5000)
+        self.c('PERSIST', 'b')
+        self.assertEqual(self.mean_ttl(), 0)
+        self.c.pipeline([('SET', f'key:{i}', i, 'EX', 100_000 + i) for i in range(20_000)])
+        self.assertAlmostEqual(self.mean_ttl(), 110_000_000, delta=5_000_000)
+        self.c('FLUSHALL')
+        self.c('SET', 'a', 1, 'PXAT', 2**63 - 1)
+        self.c('SET', 'b', 1, 'PXAT', 2**63 - 1)
+        self.assertGreater(self.mean_ttl(), 2**62)
+
     @fastkv_only('has no allocation tags')
     def test_memory_by_tag(self):
         memory = self.info('memory')['Memory']
