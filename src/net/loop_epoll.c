@@ -52,9 +52,8 @@ struct loop_epoll {
     struct event_list *filling; // Not the one that is lent.
     struct event_list lists[2];
     size_t stream_count;
-    uint32_t turn;        // A stream's in_kernel is the turn that added its last LOOP_SENT.
-    struct stream *first; // To receive from, oldest first.
-    struct stream *last;
+    uint32_t turn; // A stream's in_kernel is the turn that added its last LOOP_SENT.
+    struct stream_queue to_receive;
     char *input;
     size_t input_used;
     struct epoll_event ready[KERNEL_EVENTS];
@@ -68,22 +67,12 @@ static struct loop_epoll *epoll_of(struct loop *loop)
 static void list_push(struct loop_epoll *epoll, struct stream *stream)
 {
     stream->state |= LISTED;
-    stream->next = NULL;
-    if (epoll->last == NULL) {
-        epoll->first = stream;
-    } else {
-        epoll->last->next = stream;
-    }
-    epoll->last = stream;
+    stream_queue_push(&epoll->to_receive, stream);
 }
 
 static struct stream *list_pop(struct loop_epoll *epoll)
 {
-    struct stream *stream = epoll->first;
-    epoll->first = stream->next;
-    if (epoll->first == NULL) {
-        epoll->last = NULL;
-    }
+    struct stream *stream = stream_queue_pop(&epoll->to_receive);
     stream->state &= ~(uint32_t)LISTED;
     return stream;
 }
@@ -264,16 +253,16 @@ static void go_on_sending(struct loop_epoll *epoll, struct stream *stream)
 static void list_remove(struct loop_epoll *epoll, struct stream *stream)
 {
     struct stream *before = NULL;
-    for (struct stream *at = epoll->first; at != stream; at = at->next) {
+    for (struct stream *at = epoll->to_receive.first; at != stream; at = at->next) {
         before = at;
     }
     if (before == NULL) {
-        epoll->first = stream->next;
+        epoll->to_receive.first = stream->next;
     } else {
         before->next = stream->next;
     }
-    if (epoll->last == stream) {
-        epoll->last = before;
+    if (epoll->to_receive.last == stream) {
+        epoll->to_receive.last = before;
     }
 }
 
@@ -343,9 +332,9 @@ static bool receive(struct loop_epoll *epoll, struct stream *stream)
 /* Receive once from each in the list, as long as there is room. 0 or negative errno. */
 static int receive_from_listed(struct loop_epoll *epoll)
 {
-    struct stream *last = epoll->last;
+    struct stream *last = epoll->to_receive.last;
     struct stream *stream = NULL;
-    while (epoll->first != NULL && stream != last &&
+    while (epoll->to_receive.first != NULL && stream != last &&
            epoll->input_used + RECEIVE_MAX <= INPUT_SIZE) {
         int error = event_list_reserve(epoll->filling, epoll->filling->count + 1);
         if (error < 0) {
@@ -399,7 +388,7 @@ static int epoll_loop_wait(struct loop *loop, int64_t timeout_us,
 {
     struct loop_epoll *epoll = epoll_of(loop);
     epoll->input_used = 0;
-    bool has_work = epoll->filling->count > 0 || epoll->first != NULL;
+    bool has_work = epoll->filling->count > 0 || epoll->to_receive.first != NULL;
     int count = wait_for_kernel(epoll, has_work ? 0 : timeout_us);
     if (count < 0) {
         return count;

@@ -1,4 +1,5 @@
-/* loop_internal.h - what both back-ends share: the list of a turn's events.
+/* loop_internal.h - what both back-ends share: the list of a turn's events, and
+ * queues of streams.
  *
  * A loop has two lists. While the caller reads the one lent by loop_wait, what
  * loop_send and loop_shut have to tell is added to the other, with which the next
@@ -24,6 +25,34 @@ struct event_list {
     size_t count;
     size_t capacity;
 };
+
+/* Streams in the order they came, each in at most one queue. */
+struct stream_queue {
+    struct stream *first;
+    struct stream *last;
+};
+
+static inline void stream_queue_push(struct stream_queue *queue, struct stream *stream)
+{
+    stream->next = NULL;
+    if (queue->last == NULL) {
+        queue->first = stream;
+    } else {
+        queue->last->next = stream;
+    }
+    queue->last = stream;
+}
+
+/* The first stream; the queue must not be empty. */
+static inline struct stream *stream_queue_pop(struct stream_queue *queue)
+{
+    struct stream *stream = queue->first;
+    queue->first = stream->next;
+    if (queue->first == NULL) {
+        queue->last = NULL;
+    }
+    return stream;
+}
 
 /* Make room for `capacity` events in all. 0 or -ENOMEM. */
 NODISCARD static inline int event_list_reserve(struct event_list *list, size_t capacity)

@@ -51,7 +51,7 @@ enum state {
     PAUSED = 2,
     ENDED = 4,
     SHUT = 8,
-    TO_RECEIVE = 16, // Linked there.
+    TO_RECEIVE = 16, // Queued there.
 };
 
 struct loop_uring {
@@ -63,9 +63,8 @@ struct loop_uring {
     size_t failed_sends;        // LOOP_SENT at the beginning of `filling`.
     struct event_list lists[2];
     size_t stream_count;
-    struct stream *to_receive_first; // Their receives are over and to be begun again.
-    struct stream *to_receive_last;
-    unsigned once_queued; // ONCE sends not yet submitted.
+    struct stream_queue to_receive; // Their receives are over and to be begun again.
+    unsigned once_queued;           // ONCE sends not yet submitted.
     unsigned lent_count;
     unsigned message_count;
     unsigned part_count;
@@ -281,24 +280,14 @@ static void receive_later(struct loop_uring *uring, struct stream *stream)
 {
     stream->state |= TO_RECEIVE;
     stream->in_kernel++;
-    stream->next = NULL;
-    if (uring->to_receive_last != NULL) {
-        uring->to_receive_last->next = stream;
-    } else {
-        uring->to_receive_first = stream;
-    }
-    uring->to_receive_last = stream;
+    stream_queue_push(&uring->to_receive, stream);
 }
 
 // Begin those that wait longest, as many as there are buffers.
 static void begin_receives(struct loop_uring *uring)
 {
-    for (unsigned i = 0; i < BUFFERS && uring->to_receive_first != NULL; i++) {
-        struct stream *stream = uring->to_receive_first;
-        uring->to_receive_first = stream->next;
-        if (stream->next == NULL) {
-            uring->to_receive_last = NULL;
-        }
+    for (unsigned i = 0; i < BUFFERS && uring->to_receive.first != NULL; i++) {
+        struct stream *stream = stream_queue_pop(&uring->to_receive);
         stream->state &= ~(uint32_t)TO_RECEIVE;
         stream->in_kernel--;
         if ((stream->state & (PAUSED | SHUT)) == 0) {
@@ -464,7 +453,7 @@ static int uring_wait(struct loop *loop, int64_t timeout_us, const struct loop_e
     take_back_buffers(uring);
     begin_receives(uring);
     uring->failed_sends = 0;
-    bool sleeps = uring->filling->count == 0 && uring->to_receive_first == NULL;
+    bool sleeps = uring->filling->count == 0 && uring->to_receive.first == NULL;
     int error = enter(uring, sleeps ? timeout_us : 0);
     if (UNLIKELY(error < 0)) {
         return error;

@@ -358,8 +358,7 @@ void worker_execute(struct worker *worker)
 {
     empty_batch(worker);
     struct client *turn = NULL;
-    struct client *client = worker->ready_first;
-    worker->ready_first = worker->ready_last = NULL;
+    struct client *client = worker_take(&worker->ready);
     while (client != NULL) {
         struct client *next = client->next_ready;
         client->is_ready = false;

@@ -55,6 +55,12 @@ struct batch_slot {
     size_t end; // Bytes of the client's unread input up to the request's end.
 };
 
+/* Clients in the order of arrival. */
+struct client_queue {
+    struct client *first;
+    struct client **end; // The link that the next one goes to.
+};
+
 struct worker {
     struct server *server;
     unsigned index;
@@ -66,9 +72,9 @@ struct worker {
     _Atomic bool expiry_posted;
     _Atomic unsigned connections; // Including those on the way here.
 
-    struct client clients; // Head of the ring of all clients.
-    struct client *ready_first, *ready_last;
-    struct client *outgoing_first, *outgoing_last;
+    struct client clients;        // Head of the ring of all clients.
+    struct client_queue ready;    // Linked by next_ready.
+    struct client_queue outgoing; // Linked by next_outgoing.
     struct output output;
     struct call_context context;
 

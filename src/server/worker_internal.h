@@ -10,6 +10,9 @@ enum {
     SEND_BYTES_MAX = 512 * 1024,
 };
 
+/* Take all clients out of a queue: the first, linked to the others. */
+struct client *worker_take(struct client_queue *queue);
+
 /* Queue a client for execution in this turn, or the next one. */
 void worker_ready(struct worker *worker, struct client *client);
 

@@ -199,7 +199,7 @@ static double mean_of_heap(const struct heap *heap, uint64_t now_ms)
 
 uint64_t keyspace_mean_ttl_ms(struct keyspace *keyspace, uint32_t db, uint64_t now_ms)
 {
-    struct access access;
+    struct access access = {0};
     access_open(&access, keyspace, NULL, db, now_ms);
     struct generation *generation = access.generation;
     double sum_ms = 0;

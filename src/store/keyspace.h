@@ -218,7 +218,7 @@ uint64_t keyspace_count(struct keyspace *keyspace, uint32_t db);
 uint64_t keyspace_count_volatile(struct keyspace *keyspace, uint32_t db);
 
 /* The mean time to live, in milliseconds, of the keys that have a deadline; of up to 16
- * keys in each of up to 64 shards per tender. 0 without any. From a worker. */
+ * keys in each of up to 64 shards per tender. 0 without any. Leaves busy shards out. */
 uint64_t keyspace_mean_ttl_ms(struct keyspace *keyspace, uint32_t db, uint64_t now_ms);
 
 /* Whether a database was ever written to since it was last flushed. */

@@ -93,11 +93,11 @@ static struct crowd *open_crowd(enum loop_kind kind)
     return crowd;
 }
 
-static size_t crowd_turn(struct crowd *crowd, int64_t timeout_us)
+static size_t crowd_turn(struct crowd *crowd)
 {
     const struct loop_event *events;
     size_t count;
-    wait_once(crowd->loop, timeout_us, &events, &count);
+    wait_once(crowd->loop, PATIENCE_US, &events, &count);
     for (size_t i = 0; i < count; i++) {
         const char *stream = (const char *)events[i].stream;
         size_t index = (size_t)(stream - (const char *)crowd->pairs) / sizeof(*crowd->pairs);
@@ -126,11 +126,11 @@ static void await_each(struct crowd *crowd, enum loop_event_kind kind, int first
     const uint64_t end_ns = clock_monotonic_ns() + PATIENCE_US * UINT64_C(1000);
     while (without(crowd, kind, first, step) > 0) {
         ck_assert_uint_lt(clock_monotonic_ns(), end_ns);
-        crowd_turn(crowd, PATIENCE_US);
+        crowd_turn(crowd);
     }
 }
 
-// No more than one event of the kind to each.
+// Each of them has had one event of the kind, not more.
 static void expect_once(const struct crowd *crowd, enum loop_event_kind kind, int first, int step)
 {
     for (int i = first; i < STREAMS; i += step) {
@@ -177,7 +177,7 @@ TEST_BOTH(streams_that_wait_for_a_buffer_are_paused_and_shut_as_others)
         return;
     }
     struct crowd *crowd = open_crowd(kind);
-    while (crowd_turn(crowd, PATIENCE_US) == 0) {
+    while (crowd_turn(crowd) == 0) {
     }
     ck_assert_uint_gt(without(crowd, LOOP_DATA, 0, 3), 0);
     size_t unread = without(crowd, LOOP_DATA, 1, 3);
