@@ -30,9 +30,28 @@ static inline struct bytes bytes_of_string(const char *string)
     return bytes_make(string, strlen(string));
 }
 
+/* Whether the `size` bytes at `a` are those at `b`; quicker than memcmp for short ones. */
+static inline bool bytes_same(const char *a, const char *b, size_t size)
+{
+    uint64_t left;
+    uint64_t right;
+    if (size < sizeof(left)) {
+        return size == 0 || memcmp(a, b, size) == 0;
+    }
+    for (size_t at = 0;; at += sizeof(left)) {
+        // The last eight overlap those before.
+        at = at < size - sizeof(left) ? at : size - sizeof(left);
+        memcpy(&left, a + at, sizeof(left));
+        memcpy(&right, b + at, sizeof(right));
+        if (left != right || at == size - sizeof(left)) {
+            return left == right;
+        }
+    }
+}
+
 static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+    return a.size == b.size && bytes_same(a.data, b.data, a.size);
 }
 
 /* Order by unsigned bytes, a prefix before what it begins: <0, 0 or >0. */

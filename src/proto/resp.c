@@ -6,6 +6,7 @@
 #include "proto/words_internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     LENGTH_DIGITS_MAX = 9, // Longer ones are above every limit.
@@ -13,43 +14,53 @@ enum {
 
 _Static_assert(PROTO_VALUE_MAX < 1000000000 && PROTO_ARGS_MAX < 1000000000, "nine digits do");
 
-/* Read "<digits>\r\n" in its plain form at `at`. Returns the first byte behind it, or NULL
- * when it is incomplete or anything else: stop_at_... finds out what. As in Redis the
- * byte after CR is not looked at. */
-static inline const char *read_length(const char *at, const char *end, uint32_t *length_out)
+/* read_header for whatever has not one digit or two. */
+static __attribute__((noinline)) const char *read_any_header(const char *at, const char *end,
+                                                             char mark, uint32_t *number_out)
 {
-    if (UNLIKELY(end - at < 3)) {
+    if (end - at < 4 || *at != mark) {
         return NULL;
     }
-    // One or two digits, as nearly all have: without a loop.
-    uint32_t one = (uint32_t)(unsigned char)at[0] - '0';
-    if (LIKELY(one <= 9 && at[1] == '\r')) {
-        *length_out = one;
-        return at + 3;
-    }
-    uint32_t two = (uint32_t)(unsigned char)at[1] - '0';
-    if (LIKELY(one >= 1 && one <= 9 && two <= 9 && at[2] == '\r' && end - at > 3)) {
-        *length_out = 10 * one + two;
-        return at + 4;
-    }
-    const char *first = at;
+    const char *first = ++at;
     const char *last = end - at > LENGTH_DIGITS_MAX + 1 ? at + LENGTH_DIGITS_MAX : end - 2;
-    uint32_t length = (uint32_t)(unsigned char)*at - '0';
-    if (UNLIKELY(length > 9)) {
-        return NULL;
-    }
-    for (at++; at < last; at++) {
+    uint32_t number = 0;
+    for (; at < last; at++) {
         uint32_t digit = (uint32_t)(unsigned char)*at - '0';
         if (digit > 9) {
             break;
         }
-        length = length * 10 + digit;
+        number = number * 10 + digit;
     }
-    if (UNLIKELY(*at != '\r' || (*first == '0' && at != first + 1))) {
+    if (at == first || *at != '\r' || (*first == '0' && at != first + 1)) {
         return NULL;
     }
-    *length_out = length;
+    *number_out = number;
     return at + 2;
+}
+
+/* Read "<mark><digits>\r\n" in its plain form at `at`. Returns the first byte behind it, or
+ * NULL when it is incomplete or anything else: stop_at_... finds out what. As in Redis the
+ * byte after CR is not looked at. */
+static inline const char *read_header(const char *at, const char *end, char mark,
+                                      uint32_t *number_out)
+{
+    if (UNLIKELY(end - at < 5)) {
+        return read_any_header(at, end, mark, number_out);
+    }
+    // One or two digits, as nearly all have: four bytes at once.
+    uint32_t word;
+    memcpy(&word, at, sizeof(word));
+    uint32_t one = (word >> 8 & 0xff) - '0';
+    if (LIKELY((word & 0xff00ff) == ((uint32_t)mark | '\r' << 16) && one <= 9)) {
+        *number_out = one;
+        return at + 4;
+    }
+    uint32_t two = (word >> 16 & 0xff) - '0';
+    if (LIKELY((word & 0xff0000ff) == ((uint32_t)mark | '\r' << 24) && one - 1 < 9 && two <= 9)) {
+        *number_out = 10 * one + two;
+        return at + 5;
+    }
+    return read_any_header(at, end, mark, number_out);
 }
 
 /* The CR of the header at `at`, with a byte behind it; otherwise NULL, and the result is
@@ -113,106 +124,102 @@ static void stop_at_argument(struct parser *parser, struct bytes input,
 
 /* Where reading an array has come to. */
 struct reading {
-    const char *at; // The first byte of an argument's header, or the end.
-    uint32_t left;  // Arguments still to come.
-    uint32_t seen;
-    struct bytes *args;
-    uint32_t args_max;
+    const char *at; // The first byte of an argument's header or, when that is known, behind it.
+    uint32_t seen;  // Arguments before that.
+    uint32_t count; // In all.
 };
 
-static void save_reading(struct parser *parser, struct bytes input, const struct reading *reading)
+static void save_reading(struct parser *parser, struct bytes input, struct reading reading)
 {
     parser->inside = true;
-    parser->scanned = (size_t)(reading->at - input.data);
-    parser->args_left = reading->left;
-    parser->args_seen = reading->seen;
+    parser->scanned = (size_t)(reading.at - input.data);
+    parser->args_left = reading.count - reading.seen;
+    parser->args_seen = reading.seen;
 }
 
-/* Read on and write the arguments that fit. True when the last one is there; otherwise
- * the parser knows how far it was, and the result is set. */
-static inline bool read_arguments(struct parser *parser, struct bytes input,
-                                  struct reading *reading, struct parse_result *result_out)
+/* Read the rest of an array and write the arguments that fit. The first byte behind it, or
+ * NULL: then the parser knows how far it was, and the result is set. */
+static inline const char *read_arguments(struct parser *parser, struct bytes input,
+                                         struct reading reading, const struct parse_space *space,
+                                         struct parse_result *result_out)
 {
     const char *end = input.data + input.size;
-    while (reading->left > 0) {
-        const char *at = reading->at;
-        const char *body = NULL;
+    while (reading.seen < reading.count) {
         uint32_t length = 0;
-        if (LIKELY(at < end && *at == '$')) {
-            body = read_length(at + 1, end, &length);
-        }
+        const char *body = read_header(reading.at, end, '$', &length);
         if (UNLIKELY(body == NULL || length > PROTO_VALUE_MAX)) {
             save_reading(parser, input, reading);
             stop_at_argument(parser, input, result_out);
-            return false;
+            return NULL;
         }
-        if (LIKELY(reading->seen < reading->args_max)) {
-            reading->args[reading->seen] = bytes_make(body, length);
+        if (LIKELY(reading.seen < space->args_max)) {
+            space->args[reading.seen] = bytes_make(body, length);
         }
-        reading->seen++;
-        reading->left--;
+        reading.seen++;
         if (UNLIKELY((size_t)(end - body) < (size_t)length + 2)) {
             // The next call comes back when the whole argument is there.
-            reading->at = body;
+            reading.at = body;
             save_reading(parser, input, reading);
             parser->scanned += (size_t)length + 2;
             parse_more(parser, parser->scanned, result_out);
-            return false;
+            return NULL;
         }
-        reading->at = body + length + 2;
+        reading.at = body + length + 2;
     }
-    return true;
+    return reading.at;
+}
+
+/* An array of `count` arguments up to `end` is complete, but there is no room for it. */
+static void ask_for_space(struct parser *parser, struct bytes input, const char *end,
+                          uint32_t count, struct parse_result *result_out)
+{
+    save_reading(parser, input, (struct reading){.at = end, .seen = count, .count = count});
+    result_out->argc = count;
+    result_out->text_size = 0;
+    result_out->status = PARSE_SPACE;
 }
 
 /* Read a whole array from its first byte. */
-static void read_array(struct parser *parser, struct bytes input, const struct parse_space *space,
-                       struct parse_result *result_out)
+static inline void read_array(struct parser *parser, struct bytes input,
+                              const struct parse_space *space, struct parse_result *result_out)
 {
-    uint32_t count = 0;
-    const char *first = read_length(input.data + 1, input.data + input.size, &count);
-    if (UNLIKELY(first == NULL || count == 0 || count > PROTO_ARGS_MAX)) {
+    struct reading reading = {0};
+    reading.at = read_header(input.data, input.data + input.size, '*', &reading.count);
+    if (UNLIKELY(reading.at == NULL || reading.count == 0 || reading.count > PROTO_ARGS_MAX)) {
         stop_at_array(parser, input, result_out);
         return;
     }
-    struct reading reading = {
-        .at = first,
-        .left = count,
-        .args = space->args,
-        .args_max = space->args_max,
-    };
-    if (UNLIKELY(!read_arguments(parser, input, &reading, result_out))) {
+    const char *end = read_arguments(parser, input, reading, space, result_out);
+    if (UNLIKELY(end == NULL)) {
         return;
     }
-    result_out->argc = count;
+    if (UNLIKELY(reading.count > space->args_max)) {
+        ask_for_space(parser, input, end, reading.count, result_out);
+        return;
+    }
+    result_out->argc = reading.count;
     result_out->text_size = 0;
-    if (UNLIKELY(count > space->args_max)) {
-        save_reading(parser, input, &reading);
-        result_out->status = PARSE_SPACE;
-        return;
-    }
-    parse_used(parser, PARSE_DONE, (size_t)(reading.at - input.data), result_out);
+    parse_used(parser, PARSE_DONE, (size_t)(end - input.data), result_out);
 }
 
-/* More has come for an array that was incomplete. */
-static void resume_array(struct parser *parser, struct bytes input, const struct parse_space *space,
-                         struct parse_result *result_out)
+/* More has come for an array that was incomplete. Whether it is complete now and fits: then it
+ * is read again from its first byte. */
+static __attribute__((noinline)) bool complete_array(struct parser *parser, struct bytes input,
+                                                     const struct parse_space *space,
+                                                     struct parse_result *result_out)
 {
-    struct reading reading = {
+    const struct parse_space none = {0};
+    const struct reading reading = {
         .at = input.data + parser->scanned,
-        .left = parser->args_left,
         .seen = parser->args_seen,
+        .count = parser->args_seen + parser->args_left,
     };
-    if (!read_arguments(parser, input, &reading, result_out)) {
-        return;
+    const char *end = read_arguments(parser, input, reading, &none, result_out);
+    if (end != NULL && reading.count > space->args_max) {
+        ask_for_space(parser, input, end, reading.count, result_out);
+        return false;
     }
-    if (reading.seen > space->args_max) {
-        save_reading(parser, input, &reading);
-        result_out->argc = reading.seen;
-        result_out->text_size = 0;
-        result_out->status = PARSE_SPACE;
-        return;
-    }
-    read_array(parser, input, space, result_out);
+    return end != NULL;
 }
 
 static void read_inline(struct parser *parser, struct bytes input, const struct parse_space *space,
@@ -235,9 +242,7 @@ void resp_parse(struct parser *parser, struct bytes input, const struct parse_sp
 {
     if (UNLIKELY(*input.data != '*')) {
         read_inline(parser, input, space, result_out);
-    } else if (LIKELY(!parser->inside)) {
+    } else if (LIKELY(!parser->inside) || complete_array(parser, input, space, result_out)) {
         read_array(parser, input, space, result_out);
-    } else {
-        resume_array(parser, input, space, result_out);
     }
 }

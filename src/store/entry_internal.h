@@ -78,7 +78,7 @@ static inline bool entry_has_key(const void *element, const void *sought)
     const struct entry *entry = element;
     if (LIKELY((entry->kind & KIND_HAS_LONG_KEY) == 0)) {
         const char *at = entry->rest + (entry_has_deadline(entry) ? sizeof(struct heap_node) : 0);
-        return entry->key_size == key->size && memcmp(at, key->data, key->size) == 0;
+        return entry->key_size == key->size && bytes_same(at, key->data, key->size);
     }
     return bytes_equal(entry_key(entry), *key);
 }

@@ -95,14 +95,10 @@ bool access_may_store(struct access *access, struct waiter *waiter)
     return false;
 }
 
-// One shard, as for nearly all commands, goes without a loop.
-bool access_lock(struct access *access, const uint32_t *shards, size_t count, struct waiter *waiter)
+static __attribute__((noinline)) bool lock_shards(struct access *access, const uint32_t *shards,
+                                                  size_t count, struct waiter *waiter)
 {
     struct generation *generation = access->generation;
-    if (LIKELY(count == 1 && generation != NULL) &&
-        LIKELY(lock_try(&generation->tables[*shards].lock))) {
-        return true;
-    }
     for (size_t i = 0; generation != NULL && i < count; i++) {
         DEBUG_ASSERT(i == 0 || shards[i] > shards[i - 1]);
         struct lock *lock = &generation->tables[shards[i]].lock;
@@ -117,20 +113,35 @@ bool access_lock(struct access *access, const uint32_t *shards, size_t count, st
     return true;
 }
 
+// One shard, as for nearly all commands, goes without a loop.
+bool access_lock(struct access *access, const uint32_t *shards, size_t count, struct waiter *waiter)
+{
+    if (LIKELY(count == 1 && access->generation != NULL) &&
+        LIKELY(lock_try(&access->generation->tables[*shards].lock))) {
+        return true;
+    }
+    return lock_shards(access, shards, count, waiter);
+}
+
 static inline void unlock(struct generation *generation, uint32_t shard)
 {
     lock_release(&generation->tables[shard].lock, &generation->queues[shard]);
 }
 
-void access_unlock(struct access *access, const uint32_t *shards, size_t count)
+static __attribute__((noinline)) void unlock_shards(struct generation *generation,
+                                                    const uint32_t *shards, size_t count)
 {
-    struct generation *generation = access->generation;
-    if (LIKELY(count == 1 && generation != NULL)) {
-        unlock(generation, *shards);
-        return;
-    }
     for (size_t i = 0; generation != NULL && i < count; i++) {
         unlock(generation, shards[i]);
+    }
+}
+
+void access_unlock(struct access *access, const uint32_t *shards, size_t count)
+{
+    if (LIKELY(count == 1 && access->generation != NULL)) {
+        unlock(access->generation, *shards);
+    } else {
+        unlock_shards(access->generation, shards, count);
     }
 }
 
