@@ -33,6 +33,8 @@ struct home {
     uint64_t key;
     struct hashtable *table;
     uint64_t hash;
+    uint64_t place;
+    bool goes_on;
 };
 
 static uint64_t mix(uint64_t key)
@@ -54,7 +56,8 @@ static struct home home_of(const struct bench *bench, uint64_t key)
 {
     uint64_t hash = mix(key);
     uint64_t table = bench->table_bits == 0 ? 0 : hash >> (64 - bench->table_bits);
-    return (struct home){key, &bench->tables[table], hash << bench->table_bits};
+    return (struct home){
+        .key = key, .table = &bench->tables[table], .hash = hash << bench->table_bits};
 }
 
 static void insert(struct bench *bench, uint64_t key)
@@ -92,10 +95,16 @@ static double find_in_batches(struct bench *bench, uint64_t first, uint64_t *fou
             hashtable_prefetch_pages(homes[j].table, homes[j].hash);
         }
         for (int j = 0; j < BATCH; j++) {
-            hashtable_prefetch_bucket(homes[j].table, homes[j].hash);
+            homes[j].place = hashtable_prefetch_bucket(homes[j].table, homes[j].hash);
         }
         for (int j = 0; j < BATCH; j++) {
-            hashtable_prefetch_elements(homes[j].table, homes[j].hash);
+            homes[j].goes_on =
+                hashtable_prefetch_elements(homes[j].table, homes[j].hash, homes[j].place);
+        }
+        for (int j = 0; j < BATCH; j++) {
+            if (homes[j].goes_on) {
+                hashtable_prefetch_overflow(homes[j].table, homes[j].hash);
+            }
         }
         for (int j = 0; j < BATCH; j++) {
             *found_out +=

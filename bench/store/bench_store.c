@@ -124,7 +124,7 @@ static void prepare(struct runner *runner, struct request *request)
     write_key(random_below(&runner->random, runner->keys), request->name);
     request->key = keyspace_key(runner->keyspace, bytes_make(request->name, KEY_SIZE));
     request->shard = keyspace_shard(runner->keyspace, request->key.hash);
-    keyspace_prefetch_table(runner->keyspace, 0, request->key.hash);
+    keyspace_prefetch_table(runner->keyspace, 0, &request->key);
 }
 
 // False when it was parked.
@@ -183,22 +183,18 @@ static void *run(void *context)
     pool_online(runner->thread->pool);
     while (!atomic_load_explicit(runner->stops, memory_order_relaxed)) {
         struct request *batch[BATCH];
-        int count = 0;
+        struct key keys[BATCH];
+        size_t count = 0;
         while (count < BATCH && free_list != NULL) {
             batch[count] = free_list;
             free_list = free_list->next_free;
-            prepare(runner, batch[count++]);
+            prepare(runner, batch[count]);
+            keys[count] = batch[count]->key;
+            count++;
         }
-        for (int i = 0; i < count; i++) {
-            keyspace_prefetch_pages(runner->keyspace, 0, batch[i]->key.hash);
-        }
-        for (int i = 0; i < count; i++) {
-            keyspace_prefetch_bucket(runner->keyspace, 0, batch[i]->key.hash);
-        }
-        for (int i = 0; i < count; i++) {
-            keyspace_prefetch_entries(runner->keyspace, 0, batch[i]->key.hash);
-        }
-        for (int i = 0; i < count; i++) {
+        keyspace_prefetch_first(runner->keyspace, keys, count);
+        for (size_t i = 0; i < count; i++) {
+            keyspace_prefetch_next(runner->keyspace, keys, count, i);
             if (execute(runner, batch[i])) {
                 batch[i]->next_free = free_list;
                 free_list = batch[i];

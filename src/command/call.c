@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-    PREFETCH_KEYS_MAX = 64,  // Of one call; more would push each other out of the cache.
     INSERTION_SORT_MAX = 16, // Shards.
     UNKNOWN_SHOWN_MAX = 128, // Bytes of an unknown command and of its arguments in the error.
 };
@@ -51,30 +50,52 @@ static uint32_t unique_shards(uint32_t *shards, uint32_t count)
     return kept;
 }
 
-static void prepare_keys(struct call *call, const struct command *command)
+// From the context's space while there is enough, else allocated. False when out of memory.
+static bool take_key_space(struct call *call, struct call_context *context, uint32_t count)
+{
+    struct key_space *space = &context->space;
+    call->keys = space->keys;
+    call->shards = space->shards;
+    if (LIKELY(count <= space->left)) {
+        space->keys += count;
+        space->shards += count;
+        space->left -= count;
+        return true;
+    }
+    call->allocated_size = count * (sizeof(struct key) + sizeof(uint32_t));
+    call->allocated = pool_alloc(context->thread->pool, MEMORY_JOB, call->allocated_size);
+    call->keys = call->allocated;
+    call->shards = (uint32_t *)(void *)(call->keys + count);
+    return call->allocated != NULL;
+}
+
+// Hash a key and begin to prefetch what is stored under it; its shard.
+static inline uint32_t prepare_key(const struct call *call, struct key *key, struct bytes name)
 {
     const struct keyspace *keyspace = call->access.keyspace;
+    key->name = name;
+    key->hash = keyspace_hash(keyspace, name);
+    keyspace_prefetch_table(keyspace, call->session->db, key);
+    return keyspace_shard(keyspace, key->hash);
+}
+
+static void prepare_keys(struct call *call, struct call_context *context,
+                         const struct command *command)
+{
     uint32_t count = command_key_count(command, call->argc);
-    if (count > CALL_KEYS_INLINE) {
-        call->allocated_size = count * (sizeof(struct key) + sizeof(uint32_t));
-        call->allocated = pool_alloc(call->access.thread->pool, MEMORY_JOB, call->allocated_size);
-        if (call->allocated == NULL) {
-            call->out_of_memory = true;
-            return;
-        }
-        call->keys = call->allocated;
-        call->shards = (uint32_t *)(void *)(call->keys + count);
+    if (!take_key_space(call, context, count)) {
+        call->out_of_memory = true;
+        return;
     }
     const struct bytes *name = call->argv + command->key_first;
     for (uint32_t i = 0; i < count; i++, name += command->key_step) {
-        call->keys[i] = keyspace_key(keyspace, *name);
-        call->shards[i] = keyspace_shard(keyspace, call->keys[i].hash);
+        call->shards[i] = prepare_key(call, &call->keys[i], *name);
     }
     call->key_count = count;
     call->shard_count = unique_shards(call->shards, count);
 }
 
-void call_prepare(struct call *call, const struct call_context *context, struct session *session,
+void call_prepare(struct call *call, struct call_context *context, struct session *session,
                   const struct bytes *argv, uint32_t argc)
 {
     const struct command *command = command_find(argv[0]);
@@ -83,8 +104,6 @@ void call_prepare(struct call *call, const struct call_context *context, struct 
     call->argc = argc;
     call->key_count = 0;
     call->shard_count = 0;
-    call->keys = call->keys_inline;
-    call->shards = call->shards_inline;
     call->allocated = NULL;
     call->access.keyspace = context->keyspace;
     call->access.thread = context->thread;
@@ -101,49 +120,18 @@ void call_prepare(struct call *call, const struct call_context *context, struct 
         call->wrong_arity = true;
         return;
     }
-    if (LIKELY(command->key_first != 0 && command->key_first == command->key_last)) {
-        call->keys_inline[0] = keyspace_key(context->keyspace, argv[command->key_first]);
-        call->shards_inline[0] = keyspace_shard(context->keyspace, call->keys_inline[0].hash);
+    struct key_space *space = &context->space;
+    if (LIKELY(command->key_first != 0 && command->key_first == command->key_last) &&
+        LIKELY(space->left > 0)) { // One key, as nearly all have: without loops.
+        call->keys = space->keys++;
+        call->shards = space->shards++;
+        space->left--;
+        call->shards[0] = prepare_key(call, call->keys, argv[command->key_first]);
         call->key_count = 1;
         call->shard_count = 1;
     } else if (command->key_first != 0) {
-        prepare_keys(call, command);
+        prepare_keys(call, context, command);
     }
-}
-
-typedef void (*prefetch_step)(const struct keyspace *keyspace, uint32_t db, uint64_t hash);
-
-static inline void prefetch_keys(const struct call *call, const struct call_context *context,
-                                 prefetch_step step)
-{
-    uint32_t db = call->session->db;
-    if (LIKELY(call->key_count == 1)) { // Without a loop: most commands.
-        step(context->keyspace, db, call->keys_inline[0].hash);
-        return;
-    }
-    for (uint32_t i = 0; i < call->key_count && i < PREFETCH_KEYS_MAX; i++) {
-        step(context->keyspace, db, call->keys[i].hash);
-    }
-}
-
-void call_prefetch_tables(const struct call *call, const struct call_context *context)
-{
-    prefetch_keys(call, context, keyspace_prefetch_table);
-}
-
-void call_prefetch_pages(const struct call *call, const struct call_context *context)
-{
-    prefetch_keys(call, context, keyspace_prefetch_pages);
-}
-
-void call_prefetch_buckets(const struct call *call, const struct call_context *context)
-{
-    prefetch_keys(call, context, keyspace_prefetch_bucket);
-}
-
-void call_prefetch_entries(const struct call *call, const struct call_context *context)
-{
-    prefetch_keys(call, context, keyspace_prefetch_entries);
 }
 
 // ---- execution ----

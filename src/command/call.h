@@ -1,7 +1,7 @@
 /* call.h - one execution of a command: what its handler is lent.
  *
  *   dispatch: find the command, check arity, hash the keys     call_prepare
- *             prefetch (four steps, over a batch of calls)
+ *             prefetch, over a batch of calls                  keyspace_prefetch_*
  *             lock the keys' shards, run the handler, unlock   call_execute
  *
  * A handler reads call->argv, uses call->access on call->keys, and answers through
@@ -55,8 +55,6 @@ typedef void (*call_job)(struct deferred *deferred, void *state);
 
 enum call_outcome { CALL_DONE, CALL_WAITS, CALL_DEFERRED };
 
-enum { CALL_KEYS_INLINE = 2 }; // More make a batch's calls push entries out of the cache.
-
 struct call {
     const struct command *command; // NULL: unknown; call_execute answers the error.
     const struct bytes *argv;
@@ -65,9 +63,7 @@ struct call {
     struct key *keys; // In the order of the arguments.
     uint32_t *shards; // Ascending, without repetition.
     uint32_t shard_count;
-    struct key keys_inline[CALL_KEYS_INLINE];
-    uint32_t shards_inline[CALL_KEYS_INLINE];
-    void *allocated; // What keys and shards stand in when there are more.
+    void *allocated; // What keys and shards stand in when the space had no room.
     size_t allocated_size;
 
     struct access access;
@@ -84,6 +80,13 @@ struct call {
     bool wrong_arity;   // The same.
 };
 
+/* Room for the keys of calls and for as many shards; call_prepare takes from the front. */
+struct key_space {
+    struct key *keys;
+    uint32_t *shards;
+    uint32_t left;
+};
+
 /* What a worker lends to all calls of a turn. */
 struct call_context {
     struct keyspace *keyspace;
@@ -91,18 +94,14 @@ struct call_context {
     struct effects *effects;
     struct call_host *host;
     uint64_t now_ms;
+    struct key_space space; // Lent for as long as the calls are in use.
 };
 
-/* Look the command up, check its arity, hash its keys. Sets every field that the
- * handler may look at but reply. Never fails: mistakes are answered by call_execute. */
-void call_prepare(struct call *call, const struct call_context *context, struct session *session,
+/* Look the command up, check its arity, hash its keys and take the first step of their
+ * prefetching (keyspace_prefetch_table). Sets every field that the handler may look at but
+ * reply. Never fails: mistakes are answered by call_execute. */
+void call_prepare(struct call *call, struct call_context *context, struct session *session,
                   const struct bytes *argv, uint32_t argc);
-
-/* The four steps of keyspace_prefetch_* for a prepared call. */
-void call_prefetch_tables(const struct call *call, const struct call_context *context);
-void call_prefetch_pages(const struct call *call, const struct call_context *context);
-void call_prefetch_buckets(const struct call *call, const struct call_context *context);
-void call_prefetch_entries(const struct call *call, const struct call_context *context);
 
 /* Lock, run, unlock. Uses the session's database of now, so that a SELECT earlier in
  * the same batch counts. Call again after the waiter was woken when it says

@@ -89,12 +89,19 @@ void hashtable_drain(struct hashtable *table, struct pool *pool, hashtable_visit
  * more than a handful of lookups in flight, some 50 ns before hashtable_prefetch_bucket. */
 static PREFETCHES void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash);
 
-/* Bring the hash's bucket into the cache. Needs no lock. */
-static PREFETCHES void hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash);
+/* Bring the hash's bucket into the cache. Needs no lock. Returns where the next step goes on,
+ * good until the thread's next quiescent point. */
+static PREFETCHES uint64_t hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash);
 
-/* Bring the elements that the bucket's tags point at into the cache (two lines
- * each). Needs no lock; best some 100 ns after hashtable_prefetch_bucket. */
-static PREFETCHES void hashtable_prefetch_elements(const struct hashtable *table, uint64_t hash);
+/* Bring the elements that the bucket's tags point at into the cache. Needs no lock; best some
+ * 100 ns after hashtable_prefetch_bucket, whose result `place` is. True when there are none but
+ * the next buckets may have some, as for one element in ten: those are on their way then, and
+ * hashtable_prefetch_overflow is the last step. */
+static PREFETCHES bool hashtable_prefetch_elements(const struct hashtable *table, uint64_t hash,
+                                                   uint64_t place);
+
+/* The same for the elements that the tags of the next buckets point at. */
+static PREFETCHES void hashtable_prefetch_overflow(const struct hashtable *table, uint64_t hash);
 
 /* Borrow the element that matches; NULL when there is none. */
 static inline void *hashtable_find(const struct hashtable *table, uint64_t hash,
@@ -146,10 +153,11 @@ void hashtable_validate(const struct hashtable *table, const struct hashtable_ty
 
 enum {
     HASHTABLE_ELEMENT_PREFETCHED = 96,
-    HASHTABLE_SLOTS = 7,          // in a bucket
-    HASHTABLE_PAGE_BUCKETS = 2,   // in a page
-    HASHTABLE_BUCKETS_MAX = 254,  // in a segment: 127 pages, whose array takes 1 KiB
-    HASHTABLE_BUCKETS_FIRST = 12, // in a lone segment whose array stands in the table itself
+    HASHTABLE_OVERFLOW_PREFETCHED = 2, // Buckets behind the home: 98 % of all elements.
+    HASHTABLE_SLOTS = 7,               // in a bucket
+    HASHTABLE_PAGE_BUCKETS = 2,        // in a page
+    HASHTABLE_BUCKETS_MAX = 254,       // in a segment: 127 pages, whose array takes 1 KiB
+    HASHTABLE_BUCKETS_FIRST = 12,      // in a lone segment whose array stands in the table itself
 };
 
 #define HASHTABLE_POINTER_MASK ((UINT64_C(1) << 48) - 1)
@@ -304,32 +312,59 @@ static PREFETCHES void hashtable_prefetch_pages(const struct hashtable *table, u
     }
 }
 
-static PREFETCHES void hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash)
+// A place is a tag and a bucket, as a slot is a tag and an element; 0: nothing.
+static PREFETCHES uint64_t hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash)
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
+    if (UNLIKELY(segment.n == 0)) {
+        return 0;
+    }
     uint64_t tag = hashtable_tag(hash, segment.depth);
-    if (LIKELY(segment.n > 0)) {
-        hashtable_prefetch_passing(hashtable_bucket(segment, hashtable_home(tag, segment.n)));
+    const struct hashtable_bucket *bucket =
+        hashtable_bucket(segment, hashtable_home(tag, segment.n));
+    hashtable_prefetch_passing(bucket);
+    return tag << 48 | (uint64_t)(uintptr_t)bucket;
+}
+
+/* The elements whose tags are among the `hits` of a bucket. */
+static PREFETCHES void hashtable_prefetch_hits(const struct hashtable_bucket *bucket, unsigned hits)
+{
+    for (; hits != 0; hits &= hits - 1) {
+        hashtable_prefetch_element(
+            hashtable_pointer(hashtable_slot(bucket, (unsigned)__builtin_ctz(hits))));
     }
 }
 
-static PREFETCHES void hashtable_prefetch_elements(const struct hashtable *table, uint64_t hash)
+static PREFETCHES bool hashtable_prefetch_elements(const struct hashtable *table, uint64_t hash,
+                                                   uint64_t place)
+{
+    if (UNLIKELY(place == 0)) {
+        return false;
+    }
+    const struct hashtable_bucket *bucket = hashtable_pointer(place);
+    unsigned hits = hashtable_hits(bucket, place >> 48);
+    hashtable_prefetch_hits(bucket, hits);
+    if (LIKELY(hits != 0 || hashtable_overflow(bucket) == 0)) {
+        return false;
+    }
+    struct hashtable_segment segment = hashtable_segment(table, hash);
+    unsigned at = hashtable_home(hashtable_tag(hash, segment.depth), segment.n);
+    for (int i = 0; i < HASHTABLE_OVERFLOW_PREFETCHED && segment.n > 0; i++) {
+        at = at + 1 == segment.n ? 0 : at + 1;
+        hashtable_prefetch_passing(hashtable_bucket(segment, at));
+    }
+    return true;
+}
+
+static PREFETCHES void hashtable_prefetch_overflow(const struct hashtable *table, uint64_t hash)
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
-    if (segment.n == 0) {
-        return;
-    }
     uint64_t tag = hashtable_tag(hash, segment.depth);
-    unsigned home = hashtable_home(tag, segment.n);
-    const struct hashtable_bucket *bucket = hashtable_bucket(segment, home);
-    unsigned hits = hashtable_hits(bucket, tag);
-    if (UNLIKELY(hits == 0) && hashtable_overflow(bucket) > 0) {
-        __builtin_prefetch(hashtable_bucket(segment, home + 1 == segment.n ? 0 : home + 1), 1);
-    }
-    for (; hits != 0; hits &= hits - 1) {
-        const char *element =
-            hashtable_pointer(hashtable_slot(bucket, (unsigned)__builtin_ctz(hits)));
-        hashtable_prefetch_element(element);
+    unsigned at = hashtable_home(tag, segment.n);
+    for (int i = 0; i < HASHTABLE_OVERFLOW_PREFETCHED && segment.n > 0; i++) {
+        at = at + 1 == segment.n ? 0 : at + 1;
+        const struct hashtable_bucket *bucket = hashtable_bucket(segment, at);
+        hashtable_prefetch_hits(bucket, hashtable_hits(bucket, tag));
     }
 }
 

@@ -29,6 +29,8 @@ enum {
     WORKER_BATCH = 32, // Calls whose memory accesses overlap.
     WORKER_BATCH_ARGS = 512,
     WORKER_BATCH_TEXT = 16 * 1024, // Bytes of decoded words.
+    WORKER_BATCH_KEYS = 256,
+    WORKER_CALL_KEYS = 128, // A batch is executed when it has no room for so many.
     WORKER_REQUESTS_PER_TURN = 256,
 };
 
@@ -80,6 +82,8 @@ struct worker {
 
     struct batch_slot batch[WORKER_BATCH];
     unsigned batch_count;
+    struct key keys[WORKER_BATCH_KEYS]; // Of its calls; context.space is what is left of them.
+    uint32_t shards[WORKER_BATCH_KEYS];
     struct bytes args[WORKER_BATCH_ARGS];
     char text[WORKER_BATCH_TEXT];
     struct parse_space space; // What the batch has not used of `args` and `text`.

@@ -172,9 +172,14 @@ struct store_statistics keyspace_statistics(struct keyspace *keyspace)
 
 // ---- keys and locks ----
 
+uint64_t keyspace_hash(const struct keyspace *keyspace, struct bytes name)
+{
+    return hash_bytes(&keyspace->options.secret, name);
+}
+
 struct key keyspace_key(const struct keyspace *keyspace, struct bytes name)
 {
-    return (struct key){.name = name, .hash = hash_bytes(&keyspace->options.secret, name)};
+    return (struct key){.name = name, .hash = keyspace_hash(keyspace, name)};
 }
 
 uint32_t keyspace_shard(const struct keyspace *keyspace, uint64_t hash)
@@ -187,44 +192,80 @@ uint32_t keyspace_shards(const struct keyspace *keyspace)
     return keyspace->shards;
 }
 
-// The shard's table in a database; NULL while that is unused.
-static const struct hashtable *table_at(const struct keyspace *keyspace, uint32_t db,
-                                        uint32_t shard)
+void keyspace_prefetch_table(const struct keyspace *keyspace, uint32_t db, struct key *key)
 {
     // Acquire pairs with the release that published the generation.
     const struct generation *generation =
         atomic_load_explicit(&keyspace->databases[db], memory_order_acquire);
-    return generation == NULL ? NULL : &generation->tables[shard];
-}
-
-void keyspace_prefetch_table(const struct keyspace *keyspace, uint32_t db, uint64_t hash)
-{
-    const struct hashtable *table = table_at(keyspace, db, shard_of(keyspace, hash));
-    if (LIKELY(table != NULL)) {
-        __builtin_prefetch(table, 1); // For writing: the lock is there too.
+    key->table = NULL;
+    if (LIKELY(generation != NULL)) {
+        key->table = &generation->tables[shard_of(keyspace, key->hash)];
+        __builtin_prefetch(key->table, 1); // For writing: the lock is there too.
     }
 }
 
-void keyspace_prefetch_pages(const struct keyspace *keyspace, uint32_t db, uint64_t hash)
+static PREFETCHES void prefetch_pages(const struct keyspace *keyspace, const struct key *key)
 {
-    const struct hashtable *table = table_at(keyspace, db, shard_of(keyspace, hash));
-    if (LIKELY(table != NULL)) {
-        hashtable_prefetch_pages(table, table_hash(keyspace, hash));
+    if (LIKELY(key->table != NULL)) {
+        hashtable_prefetch_pages(key->table, table_hash(keyspace, key->hash));
     }
 }
 
-void keyspace_prefetch_bucket(const struct keyspace *keyspace, uint32_t db, uint64_t hash)
+static PREFETCHES void prefetch_bucket(const struct keyspace *keyspace, struct key *key)
 {
-    const struct hashtable *table = table_at(keyspace, db, shard_of(keyspace, hash));
-    if (LIKELY(table != NULL)) {
-        hashtable_prefetch_bucket(table, table_hash(keyspace, hash));
+    key->place = 0;
+    if (LIKELY(key->table != NULL)) {
+        key->place = hashtable_prefetch_bucket(key->table, table_hash(keyspace, key->hash));
     }
 }
 
-void keyspace_prefetch_entries(const struct keyspace *keyspace, uint32_t db, uint64_t hash)
+static PREFETCHES void prefetch_entry(const struct keyspace *keyspace, struct key *key)
 {
-    const struct hashtable *table = table_at(keyspace, db, shard_of(keyspace, hash));
-    if (LIKELY(table != NULL)) {
-        hashtable_prefetch_elements(table, table_hash(keyspace, hash));
+    uint64_t hash = table_hash(keyspace, key->hash);
+    if (LIKELY(!hashtable_prefetch_elements(key->table, hash, key->place))) {
+        key->place = 0; // Nothing is left to do.
+    }
+}
+
+static PREFETCHES void prefetch_overflow(const struct keyspace *keyspace, const struct key *key)
+{
+    if (UNLIKELY(key->place != 0)) {
+        hashtable_prefetch_overflow(key->table, table_hash(keyspace, key->hash));
+    }
+}
+
+// How many keys before its own use each step is taken for a key: measured with 2 to 10 before the entry.
+enum { AHEAD_OVERFLOW = 3, AHEAD_ENTRY = 6, AHEAD_BUCKET = 12, AHEAD_PAGES = 18 };
+
+void keyspace_prefetch_first(const struct keyspace *keyspace, struct key *keys, size_t count)
+{
+    for (size_t i = 0; i < count && i < AHEAD_PAGES; i++) {
+        prefetch_pages(keyspace, &keys[i]);
+    }
+    for (size_t i = 0; i < count && i < AHEAD_BUCKET; i++) {
+        prefetch_bucket(keyspace, &keys[i]);
+    }
+    for (size_t i = 0; i < count && i < AHEAD_ENTRY; i++) {
+        prefetch_entry(keyspace, &keys[i]);
+    }
+    for (size_t i = 0; i < count && i < AHEAD_OVERFLOW; i++) {
+        prefetch_overflow(keyspace, &keys[i]);
+    }
+}
+
+void keyspace_prefetch_next(const struct keyspace *keyspace, struct key *keys, size_t count,
+                            size_t i)
+{
+    if (LIKELY(i + AHEAD_PAGES < count)) {
+        prefetch_pages(keyspace, &keys[i + AHEAD_PAGES]);
+    }
+    if (LIKELY(i + AHEAD_BUCKET < count)) {
+        prefetch_bucket(keyspace, &keys[i + AHEAD_BUCKET]);
+    }
+    if (LIKELY(i + AHEAD_ENTRY < count)) {
+        prefetch_entry(keyspace, &keys[i + AHEAD_ENTRY]);
+    }
+    if (LIKELY(i + AHEAD_OVERFLOW < count)) {
+        prefetch_overflow(keyspace, &keys[i + AHEAD_OVERFLOW]);
     }
 }

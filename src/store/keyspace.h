@@ -108,20 +108,26 @@ void keyspace_free_trash(struct keyspace *keyspace, struct store_thread *thread,
 struct key {
     struct bytes name;
     uint64_t hash;
+    const struct hashtable *table; // For prefetching: where it has come to.
+    uint64_t place;
 };
 
+uint64_t keyspace_hash(const struct keyspace *keyspace, struct bytes name);
 struct key keyspace_key(const struct keyspace *keyspace, struct bytes name);
 uint32_t keyspace_shard(const struct keyspace *keyspace, uint64_t hash);
 uint32_t keyspace_shards(const struct keyspace *keyspace);
 
-/* Four steps that bring a key's memory into the cache, each some 50 to 100 ns after the
- * one before, over a batch of keys: the shard's table and lock; the table's page array
- * (which small tables have inside); the bucket; the entries. No lock needed; the thread's
- * pool is online. */
-void keyspace_prefetch_table(const struct keyspace *keyspace, uint32_t db, uint64_t hash);
-void keyspace_prefetch_pages(const struct keyspace *keyspace, uint32_t db, uint64_t hash);
-void keyspace_prefetch_bucket(const struct keyspace *keyspace, uint32_t db, uint64_t hash);
-void keyspace_prefetch_entries(const struct keyspace *keyspace, uint32_t db, uint64_t hash);
+/* What is stored under a batch of keys is brought into the cache in five steps, each some 100 ns
+ * after the one before: the shard's table and lock; the table's page array (which small tables
+ * have inside); the bucket; the entry; for one key in ten the entry by way of the next buckets.
+ * The first is keyspace_prefetch_table, for all keys of the batch. The others are taken a few
+ * keys at a time: more would be dropped, as a core has room for some 24 lines that are on their
+ * way. keyspace_prefetch_first begins; keyspace_prefetch_next is for calling when keys[i] is
+ * about to be used, for each in turn. No lock needed; the thread's pool is online throughout. */
+void keyspace_prefetch_table(const struct keyspace *keyspace, uint32_t db, struct key *key);
+void keyspace_prefetch_first(const struct keyspace *keyspace, struct key *keys, size_t count);
+void keyspace_prefetch_next(const struct keyspace *keyspace, struct key *keys, size_t count,
+                            size_t i);
 
 /* ---- one key ---- */
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DATABASES = 4, SHARD_BITS = 3 };
+enum { DATABASES = 4, SHARD_BITS = 3, KEYS_MAX = 2 }; // Calls with more keys allocate.
 
 // ---- a sink into memory ----
 
@@ -137,9 +137,12 @@ enum call_outcome harness_try(struct harness *harness, const struct bytes *argv,
     string->sink.at = string->text;
     reply_init(&reply, &string->sink, PROTOCOL_RESP2);
     memset(&call, 0xA5, sizeof(call)); // call_prepare sets what matters.
+    struct key keys[KEYS_MAX];
+    uint32_t shards[KEYS_MAX];
+    harness->context.space = (struct key_space){.keys = keys, .shards = shards, .left = KEYS_MAX};
     call_prepare(&call, &harness->context, &harness->session, argv, argc);
-    call_prefetch_buckets(&call, &harness->context);
-    call_prefetch_entries(&call, &harness->context);
+    size_t keys_used = (size_t)(harness->context.space.keys - keys);
+    keyspace_prefetch_first(harness->keyspace, keys, keys_used);
     enum call_outcome outcome = call_execute(&call, &reply, &harness->waiter);
     harness->was_deferred = outcome == CALL_DEFERRED;
     if (outcome == CALL_DEFERRED) {
@@ -147,6 +150,7 @@ enum call_outcome harness_try(struct harness *harness, const struct bytes *argv,
         outcome = CALL_DONE;
     }
     call_release(&call, &harness->context);
+    harness->context.space = (struct key_space){0};
     pool_quiesce(harness->thread->pool);
     ASSERT(!string->sink.failed);
     ASSERT((outcome == CALL_WAITS) == (string->sink.at == string->text));

@@ -166,8 +166,10 @@ static void do_scan(struct model *m)
 static void do_find(struct model *m, const struct element *element)
 {
     hashtable_prefetch_pages(&m->table, element->hash);
-    hashtable_prefetch_bucket(&m->table, element->hash);
-    hashtable_prefetch_elements(&m->table, element->hash);
+    uint64_t place = hashtable_prefetch_bucket(&m->table, element->hash);
+    if (hashtable_prefetch_elements(&m->table, element->hash, place)) {
+        hashtable_prefetch_overflow(&m->table, element->hash);
+    }
     void *found = hashtable_find(&m->table, element->hash, is_same, element);
     ASSERT(found == (element->is_member ? element : NULL));
 }

@@ -198,6 +198,7 @@ TEST(select_counts_for_what_was_prepared_before)
     call_prepare(&get, &h->context, &h->session, dbsize_argv, 3);
     ck_assert_int_eq(call_execute(&select, &reply, &h->waiter), CALL_DONE);
     ck_assert_int_eq(call_execute(&get, &reply, &h->waiter), CALL_DONE);
+    call_release(&get, &h->context);
     EXPECT(h, "DBSIZE", ":1\r\n");
     EXPECT(h, "SELECT 0", "+OK\r\n");
     EXPECT(h, "DBSIZE", ":0\r\n");

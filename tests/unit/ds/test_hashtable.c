@@ -72,8 +72,10 @@ static void remove_range(struct fixture *f, size_t begin, size_t end)
 static void *find(const struct fixture *f, const struct element *element)
 {
     hashtable_prefetch_pages(&f->table, element->hash);
-    hashtable_prefetch_bucket(&f->table, element->hash);
-    hashtable_prefetch_elements(&f->table, element->hash);
+    uint64_t place = hashtable_prefetch_bucket(&f->table, element->hash);
+    if (hashtable_prefetch_elements(&f->table, element->hash, place)) {
+        hashtable_prefetch_overflow(&f->table, element->hash);
+    }
     return hashtable_find(&f->table, element->hash, is_same, element);
 }
 

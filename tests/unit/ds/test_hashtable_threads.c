@@ -29,7 +29,7 @@ static bool is_same(const void *element, const void *sought)
 
 static const struct hashtable_type type = {.hash = element_hash};
 
-/* The three steps of a batch without the lock, then the lookups with it. */
+/* The steps of a batch without the lock, then the lookups with it. */
 static void *read_in_batches(void *context)
 {
     struct shared *shared = context;
@@ -38,15 +38,18 @@ static void *read_in_batches(void *context)
     size_t found = 0;
     while (!atomic_load(&shared->is_over)) {
         uint64_t *elements[BATCH];
+        uint64_t places[BATCH];
         for (size_t i = 0; i < BATCH; i++) {
             elements[i] = &shared->hashes[random_below(&random, SIZE)];
             hashtable_prefetch_pages(&shared->table, *elements[i]);
         }
         for (size_t i = 0; i < BATCH; i++) {
-            hashtable_prefetch_bucket(&shared->table, *elements[i]);
+            places[i] = hashtable_prefetch_bucket(&shared->table, *elements[i]);
         }
         for (size_t i = 0; i < BATCH; i++) {
-            hashtable_prefetch_elements(&shared->table, *elements[i]);
+            if (hashtable_prefetch_elements(&shared->table, *elements[i], places[i])) {
+                hashtable_prefetch_overflow(&shared->table, *elements[i]);
+            }
         }
         (void)pthread_mutex_lock(&shared->lock);
         for (size_t i = 0; i < BATCH; i++) {
