@@ -30,12 +30,12 @@ static inline struct bytes bytes_of_string(const char *string)
     return bytes_make(string, strlen(string));
 }
 
-/* Whether the `size` bytes at `a` are those at `b`; quicker than memcmp for short ones. */
+/* Whether the `size` bytes at `a` are those at `b`; without a call for sizes as keys have. */
 static inline bool bytes_same(const char *a, const char *b, size_t size)
 {
     uint64_t left;
     uint64_t right;
-    if (size < sizeof(left)) {
+    if (size < sizeof(left) || size > 4 * sizeof(left)) {
         return size == 0 || memcmp(a, b, size) == 0;
     }
     for (size_t at = 0;; at += sizeof(left)) {

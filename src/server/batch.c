@@ -1,6 +1,5 @@
-/* Execution in batches: requests of all ready connections are parsed and their keys'
- * buckets prefetched as they come; when the batch is full, the entries are
- * prefetched, then all are executed in order. */
+/* Execution in batches: requests of all ready connections are parsed; when the batch is
+ * full, all are executed in order, with the memory of the next ones on its way. */
 #include "base/clock.h"
 #include "server/server.h"
 #include "server/worker_internal.h"

@@ -67,6 +67,19 @@ class Pipelines(ServerCase):
                          [b'v%d' % i for i in range(count)])
         self.assertEqual(self.c.pipeline([('DEL', f'k{i}') for i in range(count)]), [1] * count)
 
+    def test_many_keys_in_each(self):
+        # Up to more keys than a batch of requests has room for, in all and in one request.
+        names = [f'key:{i}' for i in range(300)]
+        self.assertEqual(self.c('MSET', *[word for name in names for word in (name, name)]), OK)
+        counts = [1, 2, 100, 127, 128, 129, 30, 256, 257, 300, 3, 64, 64, 64, 64, 1]
+        requests = []
+        expected = []
+        for count in counts:
+            requests += [('MGET', *names[-count:]), ('EXISTS', *names[:count], 'absent'), ('PING',)]
+            expected += [[name.encode() for name in names[-count:]], count, 'PONG']
+        self.assertEqual(self.c.pipeline(requests), expected)
+        self.assertEqual(self.c('DEL', *names), len(names))
+
     def test_very_deep(self):
         count = scaled(100_000, 10_000)
         self.assertEqual(self.c.pipeline([('INCR', 'n')] * count), list(range(1, count + 1)))

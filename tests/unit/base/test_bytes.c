@@ -12,6 +12,24 @@ TEST(equal_bytes_have_the_same_size_and_content)
     ck_assert(!bytes_equal(BYTES("a\0b"), BYTES("a\0c")));
 }
 
+TEST(a_difference_is_found_wherever_it_is)
+{
+    enum { SIZE_MAX_TRIED = 70 };
+    char a[SIZE_MAX_TRIED + 1];
+    char b[SIZE_MAX_TRIED + 1];
+    memset(a, 'x', sizeof(a));
+    for (size_t size = 0; size <= SIZE_MAX_TRIED; size++) {
+        memset(b, 'x', sizeof(b));
+        b[size] = 'y'; // Behind the end: not looked at.
+        ck_assert(bytes_same(a, b, size));
+        for (size_t at = 0; at < size; at++) {
+            memset(b, 'x', sizeof(b));
+            b[at] = 'y';
+            ck_assert(!bytes_same(a, b, size));
+        }
+    }
+}
+
 TEST(order_is_by_unsigned_bytes_with_prefixes_first)
 {
     static const char *const ascending[] = {"",  "a",    "a\1",  "aa",  "ab",
