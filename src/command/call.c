@@ -64,9 +64,12 @@ static bool take_key_space(struct call *call, struct call_context *context, uint
     }
     call->allocated_size = count * (sizeof(struct key) + sizeof(uint32_t));
     call->allocated = pool_alloc(context->thread->pool, MEMORY_JOB, call->allocated_size);
+    if (call->allocated == NULL) {
+        return false;
+    }
     call->keys = call->allocated;
     call->shards = (uint32_t *)(void *)(call->keys + count);
-    return call->allocated != NULL;
+    return true;
 }
 
 // Hash a key and begin to prefetch what is stored under it; its shard.
