@@ -169,8 +169,7 @@ class Signals(unittest.TestCase):
 
     @fastkv_only('drops what is under way')
     def test_answers_what_it_has_deferred(self):
-        # So few that they are listed in time with other load on all cores, too.
-        count = scaled(30_000, 10_000)
+        count = scaled(100_000, 10_000)
         with Server() as server, server.client() as client:
             client.pipeline([('SET', f'k{i}', 'v') for i in range(count)])
             client.send(client.encode(('PING',)) + client.encode(('KEYS', '*')))
