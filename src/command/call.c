@@ -76,20 +76,15 @@ static bool take_key_space(struct call *call, struct call_context *context, uint
 static inline uint32_t prepare_key(const struct call *call, struct key *key, struct bytes name)
 {
     const struct keyspace *keyspace = call->access.keyspace;
+    // Field by field: the hash of a whole struct that is copied is read before it has arrived.
     key->name = name;
     key->hash = keyspace_hash(keyspace, name);
     keyspace_prefetch_table(keyspace, call->session->db, key);
     return keyspace_shard(keyspace, key->hash);
 }
 
-static void prepare_keys(struct call *call, struct call_context *context,
-                         const struct command *command)
+static void prepare_keys(struct call *call, const struct command *command, uint32_t count)
 {
-    uint32_t count = command_key_count(command, call->argc);
-    if (!take_key_space(call, context, count)) {
-        call->out_of_memory = true;
-        return;
-    }
     const struct bytes *name = call->argv + command->key_first;
     for (uint32_t i = 0; i < count; i++, name += command->key_step) {
         call->shards[i] = prepare_key(call, &call->keys[i], *name);
@@ -123,17 +118,19 @@ void call_prepare(struct call *call, struct call_context *context, struct sessio
         call->wrong_arity = true;
         return;
     }
-    struct key_space *space = &context->space;
-    if (LIKELY(command->key_first != 0 && command->key_first == command->key_last) &&
-        LIKELY(space->left > 0)) { // One key, as nearly all have: without loops.
-        call->keys = space->keys++;
-        call->shards = space->shards++;
-        space->left--;
+    if (command->key_first == 0) {
+        return;
+    }
+    bool has_one = command->key_first == command->key_last; // As nearly all: without loops.
+    uint32_t count = LIKELY(has_one) ? 1 : command_key_count(command, argc);
+    if (UNLIKELY(!take_key_space(call, context, count))) {
+        call->out_of_memory = true;
+    } else if (LIKELY(has_one)) {
         call->shards[0] = prepare_key(call, call->keys, argv[command->key_first]);
         call->key_count = 1;
         call->shard_count = 1;
-    } else if (command->key_first != 0) {
-        prepare_keys(call, context, command);
+    } else {
+        prepare_keys(call, command, count);
     }
 }
 

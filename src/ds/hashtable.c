@@ -181,7 +181,7 @@ static void segment_put(struct hashtable_segment segment, uint64_t slot)
     unsigned room = free_slots(hashtable_bucket(segment, at));
     while (UNLIKELY(room == 0)) {
         add_overflow(hashtable_bucket(segment, at), 1);
-        at = next_bucket(at, segment.n);
+        at = hashtable_next(at, segment.n);
         room = free_slots(hashtable_bucket(segment, at));
     }
     set_slot(hashtable_bucket(segment, at), (unsigned)__builtin_ctz(room), slot);
@@ -195,7 +195,7 @@ static inline void segment_fill(struct hashtable_segment segment, uint8_t *used,
     unsigned at = hashtable_home(slot >> 48, segment.n);
     while (UNLIKELY(used[at] == HASHTABLE_SLOTS)) {
         add_overflow(hashtable_bucket(segment, at), 1);
-        at = next_bucket(at, segment.n);
+        at = hashtable_next(at, segment.n);
     }
     set_slot(hashtable_bucket(segment, at), used[at]++, slot);
     segment.pages->count++;
@@ -214,7 +214,7 @@ static struct place segment_find(struct hashtable_segment segment, uint64_t tag,
                 return (struct place){.bucket = at, .slot = i};
             }
         }
-        at = next_bucket(at, segment.n);
+        at = hashtable_next(at, segment.n);
     }
 }
 
@@ -224,7 +224,7 @@ static struct place nearest_displaced(struct hashtable_segment segment, unsigned
     unsigned at = hole;
     for (unsigned passed = 1;; passed++) {
         ASSERT(passed < segment.n);
-        at = next_bucket(at, segment.n);
+        at = hashtable_next(at, segment.n);
         for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
             uint64_t slot = hashtable_slot(hashtable_bucket(segment, at), i);
             unsigned home = hashtable_home(slot >> 48, segment.n);
@@ -238,7 +238,7 @@ static struct place nearest_displaced(struct hashtable_segment segment, unsigned
 /* An element no longer goes past the buckets from `from` up to `to`. */
 static void uncount_overflow(struct hashtable_segment segment, unsigned from, unsigned to)
 {
-    for (unsigned at = from; at != to; at = next_bucket(at, segment.n)) {
+    for (unsigned at = from; at != to; at = hashtable_next(at, segment.n)) {
         add_overflow(hashtable_bucket(segment, at), -1);
     }
 }

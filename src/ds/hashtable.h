@@ -231,6 +231,12 @@ static inline unsigned hashtable_home(uint64_t tag, unsigned n)
     return (unsigned)(tag * n >> 16);
 }
 
+/* The bucket behind one of n: the first follows the last. */
+static inline unsigned hashtable_next(unsigned bucket, unsigned n)
+{
+    return bucket + 1 == n ? 0 : bucket + 1;
+}
+
 static inline struct hashtable_bucket *hashtable_bucket(struct hashtable_segment segment,
                                                         unsigned i)
 {
@@ -350,7 +356,7 @@ static PREFETCHES bool hashtable_prefetch_elements(const struct hashtable *table
     struct hashtable_segment segment = hashtable_segment(table, hash);
     unsigned at = hashtable_home(hashtable_tag(hash, segment.depth), segment.n);
     for (int i = 0; i < HASHTABLE_OVERFLOW_PREFETCHED && segment.n > 0; i++) {
-        at = at + 1 == segment.n ? 0 : at + 1;
+        at = hashtable_next(at, segment.n);
         hashtable_prefetch_passing(hashtable_bucket(segment, at));
     }
     return true;
@@ -362,7 +368,7 @@ static PREFETCHES void hashtable_prefetch_overflow(const struct hashtable *table
     uint64_t tag = hashtable_tag(hash, segment.depth);
     unsigned at = hashtable_home(tag, segment.n);
     for (int i = 0; i < HASHTABLE_OVERFLOW_PREFETCHED && segment.n > 0; i++) {
-        at = at + 1 == segment.n ? 0 : at + 1;
+        at = hashtable_next(at, segment.n);
         const struct hashtable_bucket *bucket = hashtable_bucket(segment, at);
         hashtable_prefetch_hits(bucket, hashtable_hits(bucket, tag));
     }
@@ -386,7 +392,7 @@ static inline void *hashtable_find(const struct hashtable *table, uint64_t hash,
         if (LIKELY(hashtable_overflow(bucket) == 0)) {
             return NULL;
         }
-        at = at + 1 == segment.n ? 0 : at + 1;
+        at = hashtable_next(at, segment.n);
     }
     return NULL;
 }

@@ -67,11 +67,6 @@ static inline size_t array_size(unsigned n, unsigned depth)
     return n == 0 ? 0 : words * sizeof(uint64_t);
 }
 
-static inline unsigned next_bucket(unsigned bucket, unsigned n)
-{
-    return bucket + 1 == n ? 0 : bucket + 1;
-}
-
 /* Step to the next slot in use, from the first at {0}; false at the end. */
 static inline bool next_slot(struct hashtable_segment segment, struct place *place,
                              uint64_t *slot_out)

@@ -49,7 +49,7 @@ static size_t scan_home(const struct scan *scan, struct hashtable_segment segmen
     unsigned at = home;
     for (unsigned met = 0; met < segment.n; met++) {
         const struct hashtable_bucket *bucket = hashtable_bucket(segment, at);
-        at = next_bucket(at, segment.n);
+        at = hashtable_next(at, segment.n);
         bucket_prefetch_elements(hashtable_bucket(segment, at));
         for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
             uint64_t slot = hashtable_slot(bucket, i);
@@ -134,7 +134,7 @@ static void validate_element(struct hashtable_segment segment, struct place plac
     ASSERT(slot >> 48 == hashtable_tag(hash, segment.depth));
     ASSERT(segment.depth == 0 || (hash ^ position) >> (64 - segment.depth) == 0);
     unsigned at = hashtable_home(slot >> 48, segment.n);
-    for (; at != place.bucket; at = next_bucket(at, segment.n)) {
+    for (; at != place.bucket; at = hashtable_next(at, segment.n)) {
         ASSERT(hashtable_overflow(hashtable_bucket(segment, at)) > 0); // A lookup goes on here.
         overflow[at]++;
     }

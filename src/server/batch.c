@@ -167,6 +167,8 @@ static void run_slot(struct worker *worker, struct batch_slot *slot, struct clie
     call_release(&slot->call, &worker->context);
 }
 
+// Execute a batch. The keys of its calls stand in one array, in the order of the calls: what
+// comes next is prefetched as each is about to be used.
 static void run_batch(struct worker *worker)
 {
     struct client *current = NULL;

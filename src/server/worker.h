@@ -3,8 +3,8 @@
  * A turn, for all its ready connections together:
  *
  *   loop_wait ──> mail ──> events ──> batches ──> sends queued ──> due keys removed
- *       ▲                             parse, prefetch buckets,            │
- *       │                             prefetch entries, execute           │
+ *       ▲                             parse and hash; execute,            │
+ *       │                             prefetching some keys ahead         │
  *       └─────────────────────────────────────────────────────────────────┘
  *
  * A turn executes at most WORKER_REQUESTS_PER_TURN requests of one connection;

@@ -234,7 +234,8 @@ static PREFETCHES void prefetch_overflow(const struct keyspace *keyspace, const 
     }
 }
 
-// How many keys before its own use each step is taken for a key: measured with 2 to 10 before the entry.
+// How many keys before its own use each step is taken for a key. Measured with the entry 2 to
+// 10 keys ahead: 4 to 8 differ by less than 3 %.
 enum { AHEAD_OVERFLOW = 3, AHEAD_ENTRY = 6, AHEAD_BUCKET = 12, AHEAD_PAGES = 18 };
 
 void keyspace_prefetch_first(const struct keyspace *keyspace, struct key *keys, size_t count)

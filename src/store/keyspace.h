@@ -121,8 +121,8 @@ uint32_t keyspace_shards(const struct keyspace *keyspace);
  * after the one before: the shard's table and lock; the table's page array (which small tables
  * have inside); the bucket; the entry; for one key in ten the entry by way of the next buckets.
  * The first is keyspace_prefetch_table, for all keys of the batch. The others are taken a few
- * keys at a time: more would be dropped, as a core has room for some 24 lines that are on their
- * way. keyspace_prefetch_first begins; keyspace_prefetch_next is for calling when keys[i] is
+ * keys at a time, so that fewer lines are on their way than a core has room for (some 24).
+ * keyspace_prefetch_first begins; keyspace_prefetch_next is for calling when keys[i] is
  * about to be used, for each in turn. No lock needed; the thread's pool is online throughout. */
 void keyspace_prefetch_table(const struct keyspace *keyspace, uint32_t db, struct key *key);
 void keyspace_prefetch_first(const struct keyspace *keyspace, struct key *keys, size_t count);
