@@ -26,7 +26,7 @@
 #include <stdatomic.h>
 
 enum {
-    WORKER_BATCH = 32, // Calls whose memory accesses overlap.
+    WORKER_BATCH = 64, // Calls whose memory accesses overlap.
     WORKER_BATCH_ARGS = 512,
     WORKER_BATCH_TEXT = 16 * 1024, // Bytes of decoded words.
     WORKER_BATCH_KEYS = 256,
