@@ -13,6 +13,8 @@
 #define BETWEEN(low, high)      low, .argc_max = high
 #define NO_KEYS                 0
 #define KEYS(first, last, step) first, .key_last = last, .key_step = step
+#define KEY_MEMBER(at)          1, .key_last = 1, .key_step = 1, .member = at
+#define KEY_SCORE_MEMBER        KEY_MEMBER(-1), .score = -2
 
 enum {
     READS = COMMAND_READS,

@@ -37,6 +37,8 @@ struct command {
     int32_t key_first; // Position of the first key; 0: no keys.
     int32_t key_last;  // Negative: counted from the end, -1 is the last argument.
     int32_t key_step;
+    int32_t member; // Position of a member that is looked up in the sorted set; 0: none. For
+    int32_t score;  // prefetching, as that of the score it is given. Negative: as key_last.
     uint32_t index; // Its place in the table, for statistics.
     enum command_group group;
     void (*handler)(struct call *call);

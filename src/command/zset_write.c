@@ -180,6 +180,19 @@ static void undo_pairs(struct addition *addition, struct zset *zset, uint32_t co
     }
 }
 
+// Bring what the next pairs, from the first on, touch into the cache.
+static void prefetch_pairs(const struct addition *addition, const struct zset *zset, uint32_t first)
+{
+    struct zset_item items[ZSET_PREFETCH_MAX];
+    uint32_t left = addition->count - first;
+    uint32_t count = left < ZSET_PREFETCH_MAX ? left : ZSET_PREFETCH_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        items[i] = (struct zset_item){.member = member_of(addition, first + i),
+                                      .score = addition->pairs[first + i].score};
+    }
+    zset_prefetch(zset, items, count);
+}
+
 static int add_pairs(struct addition *addition, struct zset *zset)
 {
     const struct add_options *options = &addition->options;
@@ -189,6 +202,9 @@ static int add_pairs(struct addition *addition, struct zset *zset)
         return put_pair(addition, zset, 0);
     }
     for (uint32_t i = 0; i < addition->count; i++) {
+        if (i % ZSET_PREFETCH_MAX == 0 && addition->count > 1) {
+            prefetch_pairs(addition, zset, i);
+        }
         int error = add_pair(addition, zset, i);
         if (UNLIKELY(error < 0)) {
             undo_pairs(addition, zset, i);
@@ -333,6 +349,18 @@ void handle_zincrby(struct call *call)
 
 // ---- taking out ----
 
+// Bring what removing the next members, from argument `first` on, touches into the cache.
+static void prefetch_members(const struct call *call, const struct zset *zset, uint32_t first)
+{
+    struct zset_item items[ZSET_PREFETCH_MAX];
+    uint32_t left = call->argc - first;
+    uint32_t count = left < ZSET_PREFETCH_MAX ? left : ZSET_PREFETCH_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        items[i] = (struct zset_item){.member = call->argv[first + i], .score = NAN};
+    }
+    zset_prefetch(zset, items, count);
+}
+
 void handle_zrem(struct call *call)
 {
     struct entry *entry;
@@ -350,6 +378,9 @@ void handle_zrem(struct call *call)
     struct zset *zset = entry_zset(entry);
     int64_t count = 0;
     for (uint32_t i = 2; i < call->argc; i++) {
+        if ((i - 2) % ZSET_PREFETCH_MAX == 0 && call->argc > 3) {
+            prefetch_members(call, zset, i);
+        }
         if (zset_remove(zset, call->access.thread->pool, call->argv[i])) {
             effect_list_add(&effect, call->argv[i]);
             count++;

@@ -1,11 +1,8 @@
-#include "ds/avl.h"
+#include "ds/avl_internal.h"
 
 #include <errno.h>
-#include <string.h>
 
 enum {
-    POINTER_BITS = 48,
-    HINT_BITS = 16,
     // A full node shares with a neighbour that has so much room; less is not worth the move.
     SHARE_ROOM_MIN = AVL_NODE_SLOTS / 8,
     // Below this count a node looks at its neighbours,
@@ -17,40 +14,6 @@ enum {
 };
 
 // ---- hints ----
-
-/* The score as an integer of the same order, below 2^61 so that sums with spans of
- * hints stay within 64 bits. */
-static uint64_t key_of(double score)
-{
-    double value = score + 0.0; // Makes -0.0 equal 0.0.
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof(bits));
-    uint64_t sign = UINT64_C(1) << 63;
-    uint64_t ordered = bits & sign ? ~bits : bits | sign;
-    return ordered >> 3;
-}
-
-static uint64_t slot_make(uint64_t hint, const void *element)
-{
-    DEBUG_ASSERT(hint >> HINT_BITS == 0 && (uintptr_t)element >> POINTER_BITS == 0);
-    return hint << POINTER_BITS | (uintptr_t)element;
-}
-
-static uint64_t hint_at(const struct avl_node *node, unsigned index)
-{
-    return node->slots[index] >> POINTER_BITS;
-}
-
-static bool spans(const struct avl_node *node, uint64_t key)
-{
-    return (key - node->base) >> (HINT_BITS + node->shift) == 0;
-}
-
-static uint64_t hint_of(const struct avl_node *node, uint64_t key)
-{
-    DEBUG_ASSERT(spans(node, key));
-    return (key - node->base) >> node->shift;
-}
 
 /* Lay out the hints of an empty node for keys from `low` to `high`, with room on
  * both sides. */
@@ -152,7 +115,8 @@ static unsigned slots_below(const struct avl_node *node, uint64_t limit)
     unsigned left = node->count;
     while (left > 1) {
         unsigned half = left / 2;
-        at += at[half - 1] < limit ? half : 0;
+        size_t mask = -(size_t)(at[half - 1] < limit); // Without branches, as above.
+        at += half & mask;
         left -= half;
     }
     return (unsigned)(at - node->slots) + (left == 1 && *at < limit);
@@ -188,7 +152,9 @@ static unsigned search(const struct avl *avl, const struct avl_node *node,
 static struct avl_node *descend(const struct avl *avl, const struct avl_bound *bound,
                                 size_t *rank_out)
 {
-    struct avl_node *found = avl->first;
+    // Where the way went left and right for the last time. Without branches: they could not be
+    // predicted.
+    struct avl_node *last[2] = {NULL, avl->first};
     size_t rank = 0;
     size_t passed = 0;
     for (struct avl_node *node = avl->root; node != NULL;) {
@@ -196,20 +162,18 @@ static struct avl_node *descend(const struct avl *avl, const struct avl_bound *b
         if (UNLIKELY(node->low == bound->score)) {
             below = tie_is_below(avl, avl_element(node, 0), bound);
         }
-        if (below) {
-            found = node;
-            rank = passed + node->before;
-            passed = rank + node->count;
-            node = node->right;
-        } else {
-            node = node->left;
-        }
+        size_t mask = -(size_t)below;
+        size_t before = passed + node->before;
+        last[below] = node;
+        rank = (rank & ~mask) | (before & mask);
+        passed = (passed & ~mask) | ((before + node->count) & mask);
+        node = node->child[below];
     }
     *rank_out = rank;
-    if (LIKELY(found != NULL)) {
-        avl_prefetch_node(found);
+    if (LIKELY(last[1] != NULL)) {
+        avl_prefetch_node(last[1]);
     }
-    return found;
+    return last[1];
 }
 
 struct avl_position avl_seek(const struct avl *avl, const struct avl_bound *bound)

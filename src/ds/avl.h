@@ -49,7 +49,13 @@
 enum { AVL_NODE_SLOTS = 112 };
 
 struct avl_node {
-    struct avl_node *left, *right, *parent;
+    union {
+        struct {
+            struct avl_node *left, *right;
+        };
+        struct avl_node *child[2];
+    };
+    struct avl_node *parent;
     struct avl_node *prev, *next; // In order.
     double low;                   // Score of the first element.
     uint64_t base;                // What hint 0 stands for.
@@ -140,6 +146,12 @@ static PREFETCHES void avl_prefetch_node(const struct avl_node *node)
         __builtin_prefetch((const char *)node + line);
     }
 }
+
+/* Bring into the cache what avl_find and avl_insert read for elements with these scores, at
+ * most AVL_PREFETCH_MAX: the descents go down together, so that their memory accesses
+ * overlap. */
+enum { AVL_PREFETCH_MAX = 64 };
+void avl_prefetch(const struct avl *avl, const double *scores, unsigned count);
 
 /* Nodes in the tree. O(nodes). */
 size_t avl_nodes(const struct avl *avl);

@@ -364,10 +364,10 @@ bool zset_walk_next(struct zset_walk *walk, struct zset_item *item_out)
     return true;
 }
 
-void zset_prefetch(const struct zset *zset, struct bytes member)
+void zset_prefetch(const struct zset *zset, const struct zset_item *items, unsigned count)
 {
     if (zset->is_large) {
-        hashtable_prefetch_bucket(&zset->large->table, hash_bytes(zset->secret, member));
+        large_prefetch(zset->large, items, count);
     }
 }
 

@@ -119,8 +119,11 @@ bool zset_walk_next(struct zset_walk *walk, struct zset_item *item_out);
 /* Take out the items of ranks begin to end - 1. Cannot fail. */
 void zset_remove_ranks(struct zset *zset, struct pool *pool, struct zset_ranks ranks);
 
-/* Prefetch what a lookup of `member` touches first, for large sets. */
-void zset_prefetch(const struct zset *zset, struct bytes member);
+/* Bring into the cache what finding these members, or giving them these scores (NaN: none),
+ * is going to read. At most ZSET_PREFETCH_MAX items; worth it from two on, as their memory
+ * accesses overlap. */
+enum { ZSET_PREFETCH_MAX = 32 };
+void zset_prefetch(const struct zset *zset, const struct zset_item *items, unsigned count);
 
 /* Check every invariant, with ASSERT. For tests. */
 void zset_validate(const struct zset *zset);

@@ -75,6 +75,44 @@ struct element *large_find(const struct large *large, struct bytes member)
     return hashtable_find(&large->table, hash_bytes(large->secret, member), has_member, &member);
 }
 
+void large_prefetch(const struct large *large, const struct zset_item *items, unsigned count)
+{
+    const struct hashtable *table = &large->table;
+    uint64_t hashes[ZSET_PREFETCH_MAX];
+    uint64_t places[ZSET_PREFETCH_MAX];
+    double scores[2 * ZSET_PREFETCH_MAX];
+    unsigned known = 0;
+    ASSERT(count <= ZSET_PREFETCH_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        hashes[i] = hash_bytes(large->secret, items[i].member);
+        hashtable_prefetch_pages(table, hashes[i]);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        places[i] = hashtable_prefetch_bucket(table, hashes[i]);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (!hashtable_prefetch_elements(table, hashes[i], places[i])) {
+            places[i] = 0;
+        }
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (places[i] != 0) {
+            hashtable_prefetch_overflow(table, hashes[i]);
+        }
+    }
+    for (unsigned i = 0; i < count; i++) {
+        const struct element *element =
+            hashtable_find(table, hashes[i], has_member, &items[i].member);
+        if (element != NULL) {
+            scores[known++] = element_score(element);
+        }
+        if (!isnan(items[i].score)) {
+            scores[known++] = items[i].score;
+        }
+    }
+    avl_prefetch(&large->tree, scores, known);
+}
+
 static int add(struct large *large, struct pool *pool, struct zset_item item, uint64_t hash)
 {
     size_t size = element_block_size(item.member.size, element_form_of(item.score));

@@ -20,6 +20,7 @@
 #include "value/zset.h"
 #include "value/zset_element.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -36,6 +37,9 @@ struct large *large_create(struct pool *pool, const struct hash_secret *secret);
 /* Free it with its elements. NULL is fine. */
 void large_destroy(struct large *large, struct pool *pool);
 
+static_assert(2 * (int)ZSET_PREFETCH_MAX <= (int)AVL_PREFETCH_MAX,
+              "a score to find and one to give");
+
 static inline size_t large_count(const struct large *large)
 {
     return large->tree.count;
@@ -43,6 +47,9 @@ static inline size_t large_count(const struct large *large)
 
 /* Borrow the element of a member; NULL when absent. */
 struct element *large_find(const struct large *large, struct bytes member);
+
+/* As zset_prefetch. */
+void large_prefetch(const struct large *large, const struct zset_item *items, unsigned count);
 
 /* As zset_put. */
 NODISCARD int large_put(struct large *large, struct pool *pool, struct zset_item item,

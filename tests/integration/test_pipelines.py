@@ -80,6 +80,38 @@ class Pipelines(ServerCase):
         self.assertEqual(self.c.pipeline(requests), expected)
         self.assertEqual(self.c('DEL', *names), len(names))
 
+    def test_members_of_few_sets(self):
+        # Runs of requests for the same set fetch together what they read; whatever stands between
+        # them and in them, the replies are those of one request at a time.
+        members = [f'member:{i}' for i in range(500)]
+        fill = [('FLUSHALL',), ('SET', 'string', 'x'), ('SELECT', 1), ('ZADD', 'large', 7, 'alone'),
+                ('SELECT', 0), ('ZADD', 'small', 1, 'a', 2, 'b')]
+        fill += [('ZADD', 'large', *[word for i in range(at, at + 100)
+                                     for word in (i * 37 % 500 + 0.5, members[i])])
+                 for at in range(0, 500, 100)]
+        requests = []
+        for i in range(0, 500, 5):
+            requests += [
+                ('ZRANK', 'large', members[i]), ('ZADD', 'large', -i, members[i]),
+                ('ZREVRANK', 'large', members[i], 'WITHSCORE'), ('ZSCORE', 'large', 'absent'),
+                ('ZADD', 'large', 'CH', 'GT', i, members[i + 1], i, f'new:{i}'),
+                ('ZINCRBY', 'large', 2.5, members[i + 2]), ('ZADD', 'large', 'nan', members[i]),
+                ('ZREM', 'large', members[i + 3], 'absent', members[i + 4]),
+                ('ZSCORE', 'small', 'a'), ('ZRANK', 'small', 'b'), ('ZRANK', 'string', 'x'),
+                ('ZADD', 'string', 1, 'x'), ('ZSCORE', 'nothing', 'x'), ('ZRANK', 'large'),
+            ]
+            if i % 25 == 0:
+                requests += [('SELECT', 1), ('ZRANK', 'large', 'alone'), ('ZADD', 'large', i, 'new'),
+                             ('SELECT', 0), ('ZADD', 'gone', 1, 'a', 2, 'b'),
+                             ('ZREM', 'gone', 'a', 'b'), ('ZSCORE', 'gone', 'a'),
+                             ('ZADD', 'gone', 1, 'a'), ('ZREM', 'gone', 'a')]
+        requests += [('ZRANGE', 'large', 0, -1, 'WITHSCORES'), ('ZCARD', 'large')]
+        self.c.pipeline(fill)
+        expected = [self.c(*request) for request in requests]
+        self.c.pipeline(fill)
+        self.assertEqual(self.c.pipeline(requests), expected)
+        self.assertEqual(expected[-1], 400)
+
     def test_very_deep(self):
         count = scaled(100_000, 10_000)
         self.assertEqual(self.c.pipeline([('INCR', 'n')] * count), list(range(1, count + 1)))

@@ -172,7 +172,6 @@ static void check_member(const struct model *m, uint32_t id)
     bool is_there = at < m->count;
     double score = 0;
     size_t rank = 0;
-    zset_prefetch(m->zset, member);
     ck_assert(zset_score(m->zset, member, &score) == is_there);
     if (is_there) {
         ck_assert(same_bits(score, m->items[at].score));
@@ -278,6 +277,20 @@ static void check_all(struct model *m)
     }
 }
 
+/* Prefetch for members and scores of which some are there. Nothing may come of it. */
+static void prefetch_some(struct model *m)
+{
+    char names[ZSET_PREFETCH_MAX][NAME_MAX_SIZE];
+    struct zset_item items[ZSET_PREFETCH_MAX];
+    unsigned count = (unsigned)random_below(&m->random, ZSET_PREFETCH_MAX + 1);
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t id = (uint32_t)random_below(&m->random, m->size);
+        items[i].member = member_of(m, id, names[i]);
+        items[i].score = random_below(&m->random, 2) == 0 ? NAN : make_score(m);
+    }
+    zset_prefetch(m->zset, items, count);
+}
+
 /* One operation; of puts and removals `puts` in 16 are puts. */
 static void step(struct model *m, unsigned puts)
 {
@@ -289,6 +302,8 @@ static void step(struct model *m, unsigned puts)
         } else {
             take_out(m, id);
         }
+    } else if (dice == 16) {
+        prefetch_some(m);
     } else if (dice < 22) {
         check_member(m, id);
     } else if (dice < 25) {

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MANY = 5000 };
 
@@ -236,6 +237,35 @@ TEST(different_scores_are_found_without_comparing_keys)
         ck_assert_uint_eq(avl_seek(&f->tree, &bound).rank, (size_t)key);
     }
     ck_assert_uint_eq(compares, 0);
+    tear_down(f);
+}
+
+TEST(prefetching_reads_no_elements)
+{
+    struct fixture *f = set_up();
+    double scores[AVL_PREFETCH_MAX];
+    for (unsigned i = 0; i < AVL_PREFETCH_MAX; i++) {
+        scores[i] = (double)i * MANY / 20 - 100; // Also below and above all.
+    }
+    scores[3] = INFINITY;
+    scores[5] = -INFINITY;
+    avl_prefetch(&f->tree, scores, AVL_PREFETCH_MAX);
+    for (int key = 0; key < MANY; key++) {
+        add(f, key, key * 7919 % MANY);
+    }
+    // Readable by nobody.
+    size_t size = sizeof(f->elements);
+    struct element *kept = malloc(size);
+    memcpy(kept, f->elements, size);
+    memset(f->elements, 0xff, size);
+    compares = 0;
+    for (unsigned count = 0; count <= AVL_PREFETCH_MAX; count++) {
+        avl_prefetch(&f->tree, scores, count);
+    }
+    ck_assert_uint_eq(compares, 0);
+    memcpy(f->elements, kept, size);
+    free(kept);
+    avl_validate(&f->tree);
     tear_down(f);
 }
 
