@@ -60,6 +60,7 @@ fuzz: setup-test
 	@tools/fuzz $(FUZZ_SECONDS)
 
 bench: setup-test all
+	@ninja -C build --quiet
 	@bench/compare
 
 format: setup-test

@@ -3,11 +3,13 @@ import contextlib
 import multiprocessing
 import os
 import statistics
+import subprocess
+import sys
 import threading
 import time
 
 from comparison.report import Figure
-from comparison.servers import Client, Unavailable, encode, pipeline
+from comparison.servers import Client, Unavailable, encode, on_core, pipeline
 
 MIB = 1 << 20
 ZSET_COMMAND = "ZADD board __score__ member:__key__"
@@ -171,47 +173,83 @@ FLUSH_AT_S = 2
 FLUSH_TURNS = 5  # Looked at together: the load takes a moment to start.
 
 
-def longest_waits(context, server, keys):
-    """GETs at a fixed rate, FLUSHALL in the middle: each turn's longest wait, in ms."""
+def longest_waits(context, server, keys, event):
+    """GETs at a fixed rate, an event in the middle: each turn's longest wait, in ms."""
     process = context.load.start(
         [server], "--read-share", 1, "--rate", NEIGHBOUR_RATE, "--keys", keys,
         "--duration", 3 * FLUSH_AT_S, "--turn", FLUSH_TURN_S, "--warmup", 0,
     )
     time.sleep(FLUSH_AT_S)
-    with Client(server) as client:
-        client.call("FLUSHALL")
+    event()
     turns = context.load.finish(process)["servers"][0]["turns"]
     return [turn["max_us"] / 1000 for turn in turns]
+
+
+# Holds as much memory as it is told, and gives all of it back when it is told so.
+MEMORY_HOLDER = """
+import ctypes, mmap, os, sys
+size = int(sys.argv[1])
+memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+memory.madvise(mmap.MADV_HUGEPAGE)
+ctypes.memset(ctypes.addressof(ctypes.c_char.from_buffer(memory)), 1, size)
+print("ready", flush=True)
+sys.stdin.readline()
+os._exit(0)
+"""
+
+
+def waits_of_floor(context, keys, memory_bytes):
+    """What a FLUSHALL costs at least on this machine: each turn's longest wait at a server that
+    holds nothing, beside a process on its core that gives `memory_bytes` back in the middle."""
+    request_bytes = context.load.request_bytes("--keys", keys, "--read-share", 1)
+    with context.launcher.floor("uring", request_bytes) as floor, subprocess.Popen(
+        [sys.executable, "-c", MEMORY_HOLDER, str(memory_bytes)], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True, preexec_fn=on_core(context.launcher.core),
+    ) as holder:
+        holder.stdout.readline()
+        return longest_waits(context, floor, keys, lambda: holder.communicate("now\n"))
 
 
 def flush_all(context, row):
     """FLUSHALL of 20 M keys in the middle of GETs at a fixed rate."""
     keys = context.scaled(20_000_000)
     at = int(FLUSH_AT_S / FLUSH_TURN_S)
-    flush, quiet, freeing = [], [], []
+    flush, quiet, freeing, longest, floor = [], [], [], [], []
+
+    def flush_server():
+        with Client(server) as client:
+            client.call("FLUSHALL")
+
     with context.launcher.fastkv() as server:
         with Client(server) as client:
             client.call("PING")
         empty = server.rss_bytes()
         for _ in range(FLUSH_ROUNDS):
             context.load.populate(server, keys)
-            waits = longest_waits(context, server, keys)
+            held = server.rss_bytes() - empty
+            waits = longest_waits(context, server, keys, flush_server)
             windows = [max(waits[i:i + FLUSH_TURNS])
                        for i in range(0, len(waits) - FLUSH_TURNS + 1, FLUSH_TURNS)]
             middle = at // FLUSH_TURNS
             quiet += windows[:middle - 1]
             flush.append(max(waits[at - 1:at - 1 + FLUSH_TURNS]))
             freeing += windows[middle + 1:]
+            longest.append(max(flush[-1:] + windows[middle + 1:]))
             time.sleep(max(0, 10 - 2 * FLUSH_AT_S))
-        kept = (server.rss_bytes() - empty) / MIB
+            kept = (server.rss_bytes() - empty) / MIB
+            floor.append(max(waits_of_floor(context, keys, held)[at:]))
+            time.sleep(max(0, 10 - 2 * FLUSH_AT_S))
     title = "FLUSHALL of 20 M keys"
     beside = (
         f"in 0.25 s around it median {statistics.median(flush):.1f}, longest {max(flush):.1f}; "
         f"before it {statistics.median(quiet):.1f}, {max(quiet):.1f}; while freeing "
-        f"{statistics.median(freeing):.1f}, {max(freeing):.1f} ms"
+        f"{statistics.median(freeing):.1f}, {max(freeing):.1f} ms; the floor's longest, in as much "
+        f"time beside a process that gives as much memory back, {max(floor):.1f} ms "
+        f"(of each of {FLUSH_ROUNDS} times the median {statistics.median(floor):.1f}, here "
+        f"{statistics.median(longest):.1f})"
     )
     return [
-        Figure(row, f"{title}: others' longest wait, {FLUSH_ROUNDS} times", max(flush + freeing),
+        Figure(row, f"{title}: others' longest wait, {FLUSH_ROUNDS} times", max(longest),
                "ms", must=2, beside=beside),
         Figure(row, f"{title}: RSS above an empty server's 10 s later", kept, "MiB", must=64),
     ]

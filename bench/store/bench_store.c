@@ -4,6 +4,8 @@
  *                                                overwrites in batches of 16
  *   bench_store growth  --keys N                 longest single insert (its CPU time at most), also
  *                                                as long in each of three equal runs; longest
+ *                                                touch of memory without the store, for as
+ *                                                long, which is the machine's part; longest
  *                                                wait for memory, which is no part of it; peak
  *                                                memory against final
  *   bench_store memory, memory-ttl               RSS per key, without and with TTL, 1 M keys
@@ -21,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -296,6 +299,7 @@ static void bench_scale(uint64_t keys, double seconds)
 /* Inserts that took long: the machine's hiccups strike anywhere, what our code does takes
  * as long at the same insert of every run, since keys and secret are the same. */
 enum { GROWTH_RUNS = 3, SLOW_MAX = 1 << 16, WINDOW = 64, SETTLE_S = 5, SLOW_NS = 100 * 1000 };
+enum { HUGE_PAGE = 2 << 20, TOUCHED = 2000 << 20 }; // Bytes; as much as the keys take.
 
 struct slow {
     uint64_t insert;
@@ -306,6 +310,7 @@ struct growth {
     struct slow slow[SLOW_MAX]; // Ascending by insert.
     size_t slow_count;
     uint64_t longest_ns;
+    uint64_t longest_touch_ns;
     uint64_t longest_wait_ns;
     double peak_to_final;
     double per_key;
@@ -335,6 +340,11 @@ static void *prepare_memory(void *context)
     return NULL;
 }
 
+static void keep_longer(uint64_t *longest, uint64_t ns)
+{
+    *longest = ns > *longest ? ns : *longest;
+}
+
 // As a worker does, which executes other requests meanwhile.
 static void await_memory(struct keyspace *keyspace, struct growth *growth)
 {
@@ -344,14 +354,13 @@ static void await_memory(struct keyspace *keyspace, struct growth *growth)
             pause_shortly();
         }
         uint64_t waited = clock_monotonic_ns() - start;
-        growth->longest_wait_ns =
-            waited > growth->longest_wait_ns ? waited : growth->longest_wait_ns;
+        keep_longer(&growth->longest_wait_ns, waited);
     }
 }
 
 static void note_slow(struct growth *growth, struct slow slow)
 {
-    growth->longest_ns = slow.ns > growth->longest_ns ? slow.ns : growth->longest_ns;
+    keep_longer(&growth->longest_ns, slow.ns);
     if (slow.ns > SLOW_NS) {
         ASSERT(growth->slow_count < SLOW_MAX);
         growth->slow[growth->slow_count++] = slow;
@@ -373,14 +382,36 @@ static void insert_window(struct keyspace *keyspace, struct store_thread *thread
         uint64_t start = clock_monotonic_ns();
         set_key(keyspace, thread, i, bytes_make(value, VALUE_SIZE), 0);
         pool_quiesce(thread->pool);
-        uint64_t took = clock_monotonic_ns() - start;
-        if (took > slowest.ns) {
-            slowest.ns = took;
-        }
+        keep_longer(&slowest.ns, clock_monotonic_ns() - start);
     }
     cpu_ns = clock_thread_cpu_ns() - cpu_ns;
     slowest.ns = cpu_ns < slowest.ns ? cpu_ns : slowest.ns;
     note_slow(growth, slowest);
+}
+
+/* The same without the store: steps that touch three random lines of memory that was mapped and
+ * written to before. What takes long here, the machine does to any thread. */
+static void touch_memory(uint64_t for_ns, struct growth *growth)
+{
+    struct random random = {.state = 1};
+    char *memory = aligned_alloc(HUGE_PAGE, TOUCHED);
+    ASSERT(memory != NULL && madvise(memory, TOUCHED, MADV_HUGEPAGE) == 0);
+    memset(memory, 1, TOUCHED);
+    uint64_t end = clock_monotonic_ns() + for_ns;
+    while (clock_monotonic_ns() < end) {
+        uint64_t longest_ns = 0;
+        uint64_t cpu_ns = clock_thread_cpu_ns();
+        for (int i = 0; i < WINDOW; i++) {
+            uint64_t start = clock_monotonic_ns();
+            for (int line = 0; line < 3; line++) {
+                ((volatile char *)memory)[random_below(&random, TOUCHED)]++;
+            }
+            keep_longer(&longest_ns, clock_monotonic_ns() - start);
+        }
+        cpu_ns = clock_thread_cpu_ns() - cpu_ns;
+        keep_longer(&growth->longest_touch_ns, cpu_ns < longest_ns ? cpu_ns : longest_ns);
+    }
+    free(memory);
 }
 
 static void insert_all(struct keyspace *keyspace, uint64_t keys, struct growth *growth)
@@ -411,7 +442,9 @@ static void run_growth(uint64_t keys, struct growth *growth)
     depot_upkeep(preparing.depot);
     pthread_t helper;
     ASSERT(pthread_create(&helper, NULL, prepare_memory, &preparing) == 0);
+    uint64_t start = clock_monotonic_ns();
     insert_all(keyspace, keys, growth);
+    touch_memory(clock_monotonic_ns() - start, growth);
     atomic_store(&preparing.stops, true);
     (void)pthread_join(helper, NULL);
     keyspace_destroy(keyspace);
@@ -441,6 +474,7 @@ static void bench_growth(uint64_t keys)
 {
     static struct growth runs[GROWTH_RUNS];
     uint64_t longest_ns = 0;
+    uint64_t longest_touch_ns = 0;
     uint64_t longest_wait_ns = 0;
     uint64_t repeated_ns = SLOW_NS;
     double peak_to_final = 0;
@@ -448,9 +482,9 @@ static void bench_growth(uint64_t keys)
         run_growth(keys, &runs[run]);
         double peak = runs[run].peak_to_final;
         peak_to_final = peak > peak_to_final ? peak : peak_to_final;
-        uint64_t wait = runs[run].longest_wait_ns;
-        longest_wait_ns = wait > longest_wait_ns ? wait : longest_wait_ns;
-        longest_ns = runs[run].longest_ns > longest_ns ? runs[run].longest_ns : longest_ns;
+        keep_longer(&longest_ns, runs[run].longest_ns);
+        keep_longer(&longest_touch_ns, runs[run].longest_touch_ns);
+        keep_longer(&longest_wait_ns, runs[run].longest_wait_ns);
     }
     for (size_t i = 0; i < runs[0].slow_count; i++) {
         uint64_t least = runs[0].slow[i].ns;
@@ -461,6 +495,7 @@ static void bench_growth(uint64_t keys)
         repeated_ns = least > repeated_ns ? least : repeated_ns;
     }
     (void)printf("longest_insert_us %.1f\n", (double)longest_ns / 1000);
+    (void)printf("longest_touch_us %.1f\n", (double)longest_touch_ns / 1000);
     (void)printf("longest_wait_us %.1f\n", (double)longest_wait_ns / 1000);
     (void)printf("longest_insert_in_every_run_us %.1f\n", (double)repeated_ns / 1000);
     (void)printf("peak_to_final %.3f\n", peak_to_final);
