@@ -114,7 +114,8 @@ class Launcher:
             path = os.path.join(self.build, name)
             if os.access(path, os.X_OK):
                 return path
-        raise Unavailable(f"{os.path.join(self.build, names[0])} is not there; run ninja -C {self.build}")
+        wanted = os.path.join(self.build, names[0])
+        raise Unavailable(f"{wanted} is not there; run ninja -C {self.build}")
 
     def fastkv(self, io="uring", workers=1, pinned=True, name="fastkv"):
         command = [self.program("fastkv"), "--port", "0", "--workers", str(workers)]

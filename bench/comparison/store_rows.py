@@ -45,7 +45,7 @@ GROWING = [
                 "longest_insert_us", "ms", 1, 0.2, scale=0.001),
     StoreFigure("growth from 0 to 20 M keys: longest single insert in each of 3 equal runs",
                 GROWTH, "longest_insert_in_every_run_us", "ms", None, None, scale=0.001),
-    StoreFigure("random touches of 2 GiB, without the store, in as much time: longest", GROWTH,
+    StoreFigure("random touches of 2,000 MiB, without the store, in as much time: longest", GROWTH,
                 "longest_touch_us", "ms", None, None, scale=0.001),
     StoreFigure("growth from 0 to 20 M keys: longest wait for memory, not part of an insert",
                 GROWTH, "longest_wait_us", "ms", None, None, scale=0.001),

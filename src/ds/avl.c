@@ -115,7 +115,7 @@ static unsigned slots_below(const struct avl_node *node, uint64_t limit)
     unsigned left = node->count;
     while (left > 1) {
         unsigned half = left / 2;
-        size_t mask = -(size_t)(at[half - 1] < limit); // Without branches, as above.
+        size_t mask = -(size_t)(at[half - 1] < limit); // A branch could not be predicted.
         at += half & mask;
         left -= half;
     }
@@ -152,8 +152,7 @@ static unsigned search(const struct avl *avl, const struct avl_node *node,
 static struct avl_node *descend(const struct avl *avl, const struct avl_bound *bound,
                                 size_t *rank_out)
 {
-    // Where the way went left and right for the last time. Without branches: they could not be
-    // predicted.
+    // Where the way went left and right for the last time. Without branches, as in slots_below.
     struct avl_node *last[2] = {NULL, avl->first};
     size_t rank = 0;
     size_t passed = 0;

@@ -1,5 +1,6 @@
 #include "value/zset_large.h"
 
+#include <assert.h>
 #include <errno.h>
 
 static double score_of(const void *element)
@@ -74,6 +75,9 @@ struct element *large_find(const struct large *large, struct bytes member)
 {
     return hashtable_find(&large->table, hash_bytes(large->secret, member), has_member, &member);
 }
+
+static_assert(2 * (int)ZSET_PREFETCH_MAX <= (int)AVL_PREFETCH_MAX,
+              "a score to find and one to give");
 
 void large_prefetch(const struct large *large, const struct zset_item *items, unsigned count)
 {

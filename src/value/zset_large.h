@@ -20,7 +20,6 @@
 #include "value/zset.h"
 #include "value/zset_element.h"
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -36,9 +35,6 @@ struct large *large_create(struct pool *pool, const struct hash_secret *secret);
 
 /* Free it with its elements. NULL is fine. */
 void large_destroy(struct large *large, struct pool *pool);
-
-static_assert(2 * (int)ZSET_PREFETCH_MAX <= (int)AVL_PREFETCH_MAX,
-              "a score to find and one to give");
 
 static inline size_t large_count(const struct large *large)
 {

@@ -302,9 +302,8 @@ static void step(struct model *m, unsigned puts)
         } else {
             take_out(m, id);
         }
-    } else if (dice == 16) {
-        prefetch_some(m);
     } else if (dice < 22) {
+        prefetch_some(m);
         check_member(m, id);
     } else if (dice < 25) {
         check_score_range(m);
