@@ -68,14 +68,17 @@ static inline int bytes_compare(struct bytes a, struct bytes b)
 /* Whether `a` is `word`, ASCII case aside; `word` is in upper case. */
 static inline bool bytes_is_word(struct bytes a, const char *word)
 {
+    if (a.size != strlen(word)) { // Known at compile time, mostly.
+        return false;
+    }
     for (size_t i = 0; i < a.size; i++) {
         char c = a.data[i];
         if (c >= 'a' && c <= 'z') {
             c = (char)(c - 'a' + 'A');
         }
-        if (word[i] == '\0' || c != word[i]) {
+        if (c != word[i]) {
             return false;
         }
     }
-    return word[a.size] == '\0';
+    return true;
 }
