@@ -1,6 +1,6 @@
-/* commands.c - makes what is derived from commands.def at build time.
+/* commands.c - makes what is derived from the groups of commands at build time.
  *
- *   commands lookup          the header with the slots of command_find
+ *   commands lookup          the header with the slots of the command table
  *   commands markdown        docs/commands.md
  *   commands check FILE      whether FILE is what `markdown` prints
  */
@@ -27,7 +27,7 @@ struct row {
 static const struct row rows[] = {
 #define COMMAND(name, arity, flags, keys, handler, group, since, complexity, usage, summary)       \
     {#name, group, since, complexity, usage, summary},
-#include "command/commands.def"
+#include "programs/commands.def"
 #undef COMMAND
 };
 
@@ -66,14 +66,14 @@ static size_t fill(unsigned *slots, unsigned bits, uint64_t multiplier)
 
 static void print_slots(const unsigned *slots, unsigned bits, uint64_t multiplier)
 {
-    printf("/* Made by tools/commands.c from commands.def. */\n");
-    printf("enum { LOOKUP_BITS = %u };\n", bits);
-    printf("#define LOOKUP_MULTIPLIER UINT64_C(0x%016llx)\n", (unsigned long long)multiplier);
-    printf("static const uint16_t lookup_slots[1 << LOOKUP_BITS] = {");
+    printf("/* Made by tools/commands.c from the groups of commands. */\n");
+    printf("enum { COMMAND_SLOT_BITS = %u };\n", bits);
+    printf("#define COMMAND_MULTIPLIER UINT64_C(0x%016llx)\n", (unsigned long long)multiplier);
+    printf("static const uint16_t command_slots[1 << COMMAND_SLOT_BITS] = {");
     for (size_t i = 0; i < (size_t)1 << bits; i++) {
         printf("%s%u,", i % 16 == 0 ? "\n    " : " ", slots[i]);
     }
-    printf("\n};\nstatic const uint64_t lookup_words[] = {\n");
+    printf("\n};\nstatic const uint64_t command_words[] = {\n");
     for (unsigned i = 0; i < ROWS; i++) {
         printf("    UINT64_C(0x%016llx), // %s\n", (unsigned long long)word_of(&rows[i]),
                rows[i].name);
@@ -116,12 +116,12 @@ static int markdown(FILE *out)
 {
     static const char *const titles[GROUPS] = {"Strings", "Keys of any type", "Sorted sets",
                                                "Connection", "Server"};
-    fprintf(out,
-            "# Commands\n\nMade from `src/command/commands.def` by `build/src/command/commands "
-            "markdown`; edit that file, not this one.\n"
-            "Semantics and error texts are those of Redis 7.2.\n\n"
-            "In the native text protocol `SET` takes its value as a payload: "
-            "`SET key expiry length`, then the value.\n");
+    fprintf(out, "# Commands\n\nMade from the rows in `src/handlers` and `src/admin` (`*.def`) by "
+                 "`build/src/programs/commands "
+                 "markdown`; edit those, not this file.\n"
+                 "Semantics and error texts are those of Redis 7.2.\n\n"
+                 "In the native text protocol `SET` takes its value as a payload: "
+                 "`SET key expiry length`, then the value.\n");
     for (unsigned group = 0; group < GROUPS; group++) {
         fprintf(out, "\n## %s\n", titles[group]);
         for (unsigned i = 0; i < ROWS; i++) {
@@ -151,9 +151,10 @@ static int check(const char *path)
     free(there);
     free(made);
     if (!same) {
-        fprintf(stderr,
-                "%s is not what commands.def says: run build/src/command/commands markdown > %s\n",
-                path, path);
+        fprintf(
+            stderr,
+            "%s is not what the rows (*.def) say: run build/src/programs/commands markdown > %s\n",
+            path, path);
     }
     return same ? 0 : 1;
 }

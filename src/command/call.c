@@ -1,7 +1,7 @@
 #include "command/call.h"
 
 #include "base/number.h"
-#include "command/handlers_internal.h"
+#include "command/handler.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,7 +96,7 @@ static void prepare_keys(struct call *call, const struct command *command, uint3
 void call_prepare(struct call *call, struct call_context *context, struct session *session,
                   const struct bytes *argv, uint32_t argc)
 {
-    const struct command *command = command_find(argv[0]);
+    const struct command *command = command_find(context->commands, argv[0]);
     call->command = command;
     call->argv = argv;
     call->argc = argc;
@@ -108,7 +108,7 @@ void call_prepare(struct call *call, struct call_context *context, struct sessio
     call->access.effects = context->effects;
     call->access.now_ms = context->now_ms;
     call->session = session;
-    call->host = context->host;
+    call->context = context;
     call->out_of_memory = false;
     call->wrong_arity = false;
     if (UNLIKELY(command == NULL)) {

@@ -24,6 +24,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct server;
+
 /* What outlives a call and belongs to the connection. */
 struct session {
     uint32_t db;
@@ -32,23 +34,10 @@ struct session {
     bool closes; // QUIT: close once the reply is sent.
 };
 
-/* What only the server can answer; implemented in server/. */
-struct call_host {
-    const struct call_host_ops *ops;
-};
-
-struct call_host_ops {
-    void (*info)(struct call_host *host, struct call *call);       // INFO [section ...]
-    void (*config_get)(struct call_host *host, struct call *call); // CONFIG GET pattern ...
-    void (*shutdown)(struct call_host *host, struct call *call);   // SHUTDOWN [NOSAVE|...]
-    void (*client)(struct call_host *host, struct call *call);     // CLIENT ...
-};
-
 /* What a job of a background thread works with. */
 struct deferred {
     struct access access; // Its own thread's; now_ms is when it began.
     struct reply *reply;
-    struct call_host *host;
 };
 
 typedef void (*call_job)(struct deferred *deferred, void *state);
@@ -69,7 +58,7 @@ struct call {
     struct access access;
     struct reply *reply;
     struct session *session;
-    struct call_host *host;
+    const struct call_context *context;
     struct waiter *waiter; // Woken when a call that waits should be executed again.
 
     enum call_outcome outcome;
@@ -89,10 +78,11 @@ struct key_space {
 
 /* What a worker lends to all calls of a turn. */
 struct call_context {
+    const struct command_table *commands;
     struct keyspace *keyspace;
     struct store_thread *thread;
     struct effects *effects;
-    struct call_host *host;
+    struct server *server; // For handlers of admin/; opaque elsewhere, NULL in tests.
     uint64_t now_ms;
     struct key_space space; // Lent for as long as the calls are in use.
 };

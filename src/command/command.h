@@ -1,4 +1,8 @@
-/* command.h - the table of commands, made from commands.def.
+/* command.h - what is known of a command, and the table of all.
+ *
+ * The rows are written in groups (handlers/string.def, admin/server.def ...). The program puts
+ * them together into one table (programs/command_table.c), with slots for lookup that are made
+ * at build time, and hands it to whoever executes commands.
  *
  * Threads: constant data; any.
  */
@@ -48,13 +52,17 @@ struct command {
     const char *summary;    // One sentence without full stop.
 };
 
-size_t command_count(void);
-
-/* Borrow the command at a place of the table. */
-const struct command *command_at(size_t index);
+struct command_table {
+    const struct command *rows; // rows[i].index == i
+    uint32_t count;
+    unsigned lookup_shift; // See lookup_internal.h.
+    uint64_t lookup_multiplier;
+    const uint16_t *slots;
+    const uint64_t *words;
+};
 
 /* Borrow the command with this name, in any case; NULL when there is none. */
-const struct command *command_find(struct bytes name);
+const struct command *command_find(const struct command_table *table, struct bytes name);
 
 /* "string", "generic", "sorted-set", "connection", "server". */
 const char *command_group_name(enum command_group group);

@@ -1,4 +1,4 @@
-#include "command/effect_internal.h"
+#include "command/effect.h"
 
 #include "base/number.h"
 

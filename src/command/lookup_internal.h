@@ -5,7 +5,8 @@
  *
  *   name ── word ── * MULTIPLIER >> shift ──> slot ──> index + 1, or 0 when free
  *
- * The slots are made at build time by tools/commands.c, which shares this file.
+ * The slots are made at build time by tools/commands.c, which shares this file; the last
+ * probes of a crowded slot go on at the next one, around the end.
  *
  * Threads: pure functions.
  */

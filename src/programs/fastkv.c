@@ -1,4 +1,5 @@
 /* fastkv.c - the server program. */
+#include "programs/command_table.h"
 #include "server/config.h"
 #include "server/server.h"
 
@@ -26,7 +27,7 @@ static int serve(const struct config *config)
     static struct server server;
     char error[SERVER_ERROR_MAX];
     int signal_fd = open_signals();
-    if (server_open(&server, config, error) < 0) {
+    if (server_open(&server, config, &command_table, error) < 0) {
         (void)fprintf(stderr, "fastkv: %s\n", error);
         server_close(&server);
         return EXIT_FAILURE;

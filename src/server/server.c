@@ -200,14 +200,35 @@ static int open_listeners(struct server *server, char error_out[SERVER_ERROR_MAX
     return 0;
 }
 
-int server_open(struct server *server, const struct config *config,
-                char error_out[SERVER_ERROR_MAX])
+static void connection_closed(void *context)
 {
-    *server = (struct server){.config = *config,
-                              .stop_fd = -1,
-                              .spare_fd = -1,
-                              .signal_fd = -1,
-                              .host = {.ops = &server_host_ops}};
+    struct server *server = context;
+    atomic_fetch_sub_explicit(&server->connections, 1, memory_order_relaxed);
+}
+
+static void lend_services(struct server *server)
+{
+    atomic_init(&server->limits.timeout_s, server->config.timeout_s);
+    atomic_init(&server->limits.output_bytes_max, server->config.output_limit_bytes);
+    server->services = (struct worker_services){
+        .keyspace = server->keyspace,
+        .commands = server->services.commands,
+        .background = server->background,
+        .upkeep = server->upkeep,
+        .log = &server->log,
+        .limits = &server->limits,
+        .server = server,
+        .io = server->io,
+        .connection_closed = connection_closed,
+        .context = server,
+    };
+}
+
+int server_open(struct server *server, const struct config *config,
+                const struct command_table *commands, char error_out[SERVER_ERROR_MAX])
+{
+    *server = (struct server){
+        .config = *config, .stop_fd = -1, .spare_fd = -1, .services = {.commands = commands}};
     int error = log_open(&server->log, config->log_path, config->log_level);
     if (error < 0) {
         return fail(error_out, error, "cannot write the log %s: %s; choose another --logfile",
@@ -230,7 +251,8 @@ int server_open(struct server *server, const struct config *config,
         error = open_store(server);
     }
     if (error == 0) {
-        error = thread_pool_start(&server->pool, server);
+        lend_services(server);
+        error = thread_pool_start(&server->pool, &server->services);
     }
     if (error < 0) {
         return fail(error_out, error, "cannot start %u workers: %s; try fewer --workers",
@@ -286,7 +308,7 @@ static void accept_from(struct server *server, struct listener *listener)
             atomic_fetch_add_explicit(&server->connections_total, 1, memory_order_relaxed) + 1;
         atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
         if (worker_connect(thread_pool_least_loaded(&server->pool), fd, peer, id) < 0) {
-            server_connection_closed(server);
+            connection_closed(server);
             refuse(server, fd);
         }
     }
@@ -328,11 +350,6 @@ void server_stop(struct server *server)
     uint64_t one = 1;
     ssize_t written = write(server->stop_fd, &one, sizeof(one));
     (void)written; // Only fails when it is readable already.
-}
-
-void server_connection_closed(struct server *server)
-{
-    atomic_fetch_sub_explicit(&server->connections, 1, memory_order_relaxed);
 }
 
 // ---- closing ----

@@ -4,19 +4,18 @@
  *   connection to the worker with the fewest.
  *
  * Several servers may live in one process; there is no global state but signals,
- * which the program that runs the server blocks and names (server_options).
+ * which the program that runs the server blocks and hands to server_run.
  *
  * Threads: server_open, server_run and server_close: the same thread; server_stop: any.
  */
 #pragma once
 
 #include "base/log.h"
-#include "command/call.h"
 #include "net/listener.h"
-#include "server/background.h"
+#include "runtime/background.h"
+#include "runtime/thread_pool.h"
+#include "runtime/upkeep.h"
 #include "server/config.h"
-#include "server/thread_pool.h"
-#include "server/upkeep.h"
 
 #include <stdatomic.h>
 
@@ -32,10 +31,10 @@ struct server {
     struct thread_pool pool;
     struct listener listeners[LISTENERS_MAX];
     unsigned listener_count;
-    struct call_host host;
-    int stop_fd;   // An eventfd: readable when the server is to stop.
-    int spare_fd;  // Given up to answer connections at the limit of descriptors.
-    int signal_fd; // -1: no signals are handled.
+    struct worker_limits limits;
+    struct worker_services services;
+    int stop_fd;  // An eventfd: readable when the server is to stop.
+    int spare_fd; // Given up to answer connections at the limit of descriptors.
     uint64_t started_ms;
     char run_id[RUN_ID_SIZE + 1];
     _Atomic unsigned connections;
@@ -45,11 +44,11 @@ struct server {
 
 enum { SERVER_ERROR_MAX = 512 };
 
-/* Bring a server up: log, keyspace, workers, listeners. 0, or negative errno and in
+/* Bring a server up that executes `commands`: log, keyspace, workers, listeners. 0, or negative errno and in
  * error_out one line that says what failed and how to mend it; server_close follows
  * in either case. */
 NODISCARD int server_open(struct server *server, const struct config *config,
-                          char error_out[SERVER_ERROR_MAX]);
+                          const struct command_table *commands, char error_out[SERVER_ERROR_MAX]);
 
 /* Serve until server_stop, SHUTDOWN, SIGTERM or SIGINT (the latter two through
  * `signal_fd`, a signalfd; -1 for none). */
@@ -63,11 +62,3 @@ void server_shut(struct server *server);
 
 /* Free what is left after server_shut. */
 void server_close(struct server *server);
-
-/* ---- for workers and handlers ---- */
-
-/* One connection less. */
-void server_connection_closed(struct server *server);
-
-/* What INFO, CONFIG GET, SHUTDOWN and CLIENT do. */
-extern const struct call_host_ops server_host_ops;

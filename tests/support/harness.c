@@ -1,6 +1,7 @@
 #include "harness.h"
 
 #include "base/number.h"
+#include "programs/command_table.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -52,15 +53,6 @@ static void note_wake(struct waiter *waiter)
     harness->woken = true;
 }
 
-static void answer_host(struct call_host *host, struct call *call)
-{
-    (void)host;
-    reply_status(call->reply, call->command->name);
-}
-
-static const struct call_host_ops host_ops = {
-    .info = answer_host, .config_get = answer_host, .shutdown = answer_host, .client = answer_host};
-
 static void no_wake(void *context, unsigned tender)
 {
     (void)context;
@@ -86,14 +78,13 @@ struct harness *harness_create(void)
     harness->background_thread = keyspace_thread_create(harness->keyspace);
     ASSERT(harness->thread != NULL && harness->background_thread != NULL);
     pool_offline(harness->background_thread->pool);
-    harness->host.ops = &host_ops;
     harness->waiter.wake = note_wake;
     harness->session.protocol = PROTOCOL_RESP2;
     harness->sink->thread = harness->thread;
     harness->context = (struct call_context){
+        .commands = &command_table,
         .keyspace = harness->keyspace,
         .thread = harness->thread,
-        .host = &harness->host,
         .now_ms = HARNESS_NOW_MS,
     };
     return harness;
@@ -115,7 +106,7 @@ void harness_destroy(struct harness *harness)
 static void run_job(struct harness *harness, struct call *call, struct reply *reply)
 {
     struct store_thread *thread = harness->background_thread;
-    struct deferred background = {.reply = reply, .host = &harness->host};
+    struct deferred background = {.reply = reply};
     pool_quiesce(harness->thread->pool);
     pool_online(thread->pool);
     access_open(&background.access, harness->keyspace, thread, call->access.db,

@@ -23,7 +23,6 @@ struct harness {
     struct store_thread *background_thread; // Of deferred jobs.
     struct call_context context;            // context.now_ms and context.effects are the test's.
     struct session session;
-    struct call_host host;
     struct waiter waiter;
     bool woken;               // The waiter was woken.
     bool lends;               // The sink borrows long strings, as a server's does.

@@ -1,0 +1,43 @@
+/* handler.h - what the handlers of commands share.
+ *
+ * A handler is `void handle_name(struct call *call)`. It answers exactly once, or waits or defers (call.h). The helpers that
+ * return bool have answered the client's mistake when they return false.
+ *
+ * Threads: as call.h.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "command/call.h"
+
+/* Results of more items than this are answered from a background thread. */
+enum { CALL_ITEMS_INLINE_MAX = 2000 };
+
+/* A command's name in lower case, as errors and COMMAND show it. */
+struct command_name {
+    char text[32];
+};
+const char *command_lower_name(const struct command *command, struct command_name *name);
+
+void reply_syntax_error(struct reply *reply);
+void reply_wrong_type(struct reply *reply);
+void reply_wrong_arity(struct reply *reply, const struct command *command);
+void reply_unknown_subcommand(struct call *call);
+void reply_invalid_expiry(struct call *call);
+
+/* Read argument `index` as an integer. */
+NODISCARD bool call_integer(struct call *call, uint32_t index, int64_t *value_out);
+
+/* Find the entry under the call's first key, which must be of `type`: *entry_out is NULL
+ * when it is absent. */
+NODISCARD bool call_find(struct call *call, enum value_type type, struct entry **entry_out);
+
+/* The same for a value that the call is about to change: also false when that must wait. */
+NODISCARD bool call_find_to_change(struct call *call, enum value_type type,
+                                   struct entry **entry_out);
+
+/* Answer with the string at an entry, lending long ones to the sink. */
+void reply_string(struct call *call, const struct entry *entry);
+
+/* The same for the bytes of a value that the caller holds: its reference is used up. */
+void reply_string_held(struct call *call, struct bytes string, struct value *value);

@@ -1,0 +1,259 @@
+/* Commands on a whole database. They lock shard after shard themselves. */
+#include "base/glob.h"
+#include "base/number.h"
+#include "base/random.h"
+#include "command/effect.h"
+#include "handlers/handlers.h"
+#include "handlers/key_list_internal.h"
+
+#include <string.h>
+
+enum {
+    SCAN_COUNT_DEFAULT = 10,
+    SCAN_COUNT_INLINE_MAX = 1000, // More is left to a background thread.
+    SCAN_SHARDS_MAX = 1024,       // Locked in one call; empty shards cost next to nothing.
+    SLICE_ELEMENTS = 100,         // Of a background walk, between two quiescent points.
+    SLICE_SHARDS = 256,
+};
+
+// ---- counting and flushing ----
+
+void handle_dbsize(struct call *call)
+{
+    reply_integer(call->reply, (int64_t)keyspace_count(call->access.keyspace, call->access.db));
+}
+
+static bool check_flush_mode(struct call *call)
+{
+    if (call->argc == 1 || (call->argc == 2 && (bytes_is_word(call->argv[1], "ASYNC") ||
+                                                bytes_is_word(call->argv[1], "SYNC")))) {
+        return true;
+    }
+    reply_syntax_error(call->reply);
+    return false;
+}
+
+void handle_flushdb(struct call *call)
+{
+    if (check_flush_mode(call)) {
+        const struct bytes effect = BYTES("FLUSHDB");
+        keyspace_flush(&call->access, call->access.db);
+        call_effect(call, &effect, 1);
+        reply_ok(call->reply);
+    }
+}
+
+void handle_flushall(struct call *call)
+{
+    if (check_flush_mode(call)) {
+        const struct bytes effect = BYTES("FLUSHALL");
+        keyspace_flush(&call->access, KEYSPACE_ALL);
+        call_effect(call, &effect, 1);
+        reply_ok(call->reply);
+    }
+}
+
+// ---- RANDOMKEY ----
+
+static void answer_key(const struct entry *entry, void *context)
+{
+    struct call *call = context;
+    reply_value(call->reply, entry_key(entry));
+}
+
+void handle_randomkey(struct call *call)
+{
+    struct random random = {call->access.now_ms};
+    // Without the kernel's generator, the time alone decides.
+    (void)!random_fill(&random.state, sizeof(random.state));
+    if (!keyspace_random(&call->access, &random, answer_key, call)) {
+        reply_nil(call->reply);
+    }
+}
+
+// ---- SCAN and KEYS ----
+
+/* A walk and what it is after. */
+struct search {
+    struct bytes pattern; // No data: everything.
+    bool has_type;
+    bool finds_nothing; // TYPE names a type that no value has.
+    enum value_type type;
+    uint64_t cursor;
+    uint64_t count;
+    size_t visited;
+    struct key_list found;
+};
+
+static void consider(const struct entry *entry, void *context)
+{
+    struct search *search = context;
+    search->visited++;
+    if (search->finds_nothing || (search->has_type && entry_type(entry) != search->type)) {
+        return;
+    }
+    struct bytes key = entry_key(entry);
+    if (search->pattern.data == NULL || glob_matches(search->pattern, key)) {
+        key_list_add(&search->found, key);
+    }
+}
+
+static void set_pattern(struct search *search, struct bytes pattern)
+{
+    search->pattern = bytes_equal(pattern, BYTES("*")) ? bytes_make(NULL, 0) : pattern;
+}
+
+/* A search in the background: the pattern's bytes stand behind it. */
+struct search_job {
+    struct search search;
+    uint32_t db;
+    bool answers_cursor;
+    char pattern[];
+};
+
+static void answer_search(struct search *search, struct reply *reply, bool answers_cursor)
+{
+    if (search->found.failed) {
+        reply_error(reply, "ERR out of memory");
+    } else {
+        if (answers_cursor) {
+            char digits[NUMBER_INTEGER_SIZE_MAX];
+            size_t size = number_format_unsigned(search->cursor, digits);
+            reply_array(reply, 2);
+            reply_value(reply, bytes_make(digits, size));
+        }
+        key_list_reply(&search->found, reply);
+    }
+    key_list_deinit(&search->found);
+}
+
+static void run_search_job(struct deferred *deferred, void *state)
+{
+    struct search_job *job = state;
+    struct search *search = &job->search;
+    struct access *access = &deferred->access;
+    key_list_init(&search->found, access->thread->pool);
+    if (search->pattern.data != NULL) {
+        search->pattern.data = job->pattern;
+    }
+    do {
+        // The database may have been flushed since the last quiescent point.
+        access_open(access, access->keyspace, access->thread, job->db, access->now_ms);
+        uint64_t left = search->count - search->visited;
+        struct keyspace_walk walk = {
+            .cursor = search->cursor,
+            .elements_min = left < SLICE_ELEMENTS ? (size_t)left : SLICE_ELEMENTS,
+            .shards_max = SLICE_SHARDS,
+            .may_wait = true,
+        };
+        (void)keyspace_scan(access, &walk, consider, search);
+        search->cursor = walk.cursor;
+        pool_quiesce(access->thread->pool);
+        pool_rest(access->thread->pool, SLICE_ELEMENTS);
+    } while (search->cursor != 0 && search->visited < search->count && !search->found.failed);
+    answer_search(search, deferred->reply, job->answers_cursor);
+}
+
+static void defer_search(struct call *call, const struct search *search, bool answers_cursor)
+{
+    struct search_job *job = call_defer(call, run_search_job, sizeof(*job) + search->pattern.size);
+    if (job == NULL) {
+        return;
+    }
+    job->search = *search;
+    job->db = call->access.db;
+    job->answers_cursor = answers_cursor;
+    if (search->pattern.size > 0) {
+        memcpy(job->pattern, search->pattern.data, search->pattern.size);
+    }
+}
+
+void handle_keys(struct call *call)
+{
+    struct search search = {.count = UINT64_MAX};
+    set_pattern(&search, call->argv[1]);
+    defer_search(call, &search, false);
+}
+
+static void set_type(struct search *search, struct bytes word)
+{
+    search->finds_nothing = true;
+    search->has_type = true;
+    if (bytes_is_word(word, "STRING")) {
+        search->type = VALUE_STRING;
+        search->finds_nothing = false;
+    } else if (bytes_is_word(word, "ZSET")) {
+        search->type = VALUE_ZSET;
+        search->finds_nothing = false;
+    }
+}
+
+static bool parse_search(struct call *call, struct search *search)
+{
+    if (!number_parse_unsigned(call->argv[1], &search->cursor)) {
+        reply_error(call->reply, "ERR invalid cursor");
+        return false;
+    }
+    for (uint32_t i = 2; i < call->argc; i += 2) {
+        struct bytes word = call->argv[i];
+        int64_t count;
+        if (i + 1 < call->argc && bytes_is_word(word, "COUNT")) {
+            if (!call_integer(call, i + 1, &count)) {
+                return false;
+            }
+            if (count < 1) {
+                reply_syntax_error(call->reply);
+                return false;
+            }
+            search->count = (uint64_t)count;
+        } else if (i + 1 < call->argc && bytes_is_word(word, "MATCH")) {
+            set_pattern(search, call->argv[i + 1]);
+        } else if (i + 1 < call->argc && bytes_is_word(word, "TYPE")) {
+            set_type(search, call->argv[i + 1]);
+        } else {
+            reply_syntax_error(call->reply);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One step of SCAN on the worker itself. A busy shard ends the step if there was any
+ * progress; if there was none, the call waits for it. */
+static bool scan_step(struct call *call, struct search *search)
+{
+    struct keyspace_walk walk = {
+        .cursor = search->cursor,
+        .elements_min = (size_t)search->count,
+        .shards_max = SCAN_SHARDS_MAX,
+    };
+    if (keyspace_scan(&call->access, &walk, consider, search) || walk.cursor != search->cursor) {
+        search->cursor = walk.cursor;
+        return true;
+    }
+    walk.waiter = call->waiter;
+    if (keyspace_scan(&call->access, &walk, consider, search)) {
+        search->cursor = walk.cursor;
+        return true;
+    }
+    call_wait(call);
+    return false;
+}
+
+void handle_scan(struct call *call)
+{
+    struct search search = {.count = SCAN_COUNT_DEFAULT};
+    if (!parse_search(call, &search)) {
+        return;
+    }
+    if (search.count > SCAN_COUNT_INLINE_MAX) {
+        defer_search(call, &search, true);
+        return;
+    }
+    key_list_init(&search.found, call->access.thread->pool);
+    if (scan_step(call, &search)) {
+        answer_search(&search, call->reply, true);
+    } else {
+        key_list_deinit(&search.found);
+    }
+}

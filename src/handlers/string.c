@@ -1,0 +1,335 @@
+/* Commands on strings. */
+#include "base/number.h"
+#include "command/effect.h"
+#include "handlers/handlers.h"
+#include "handlers/option_internal.h"
+#include "proto/request.h"
+
+#include <string.h>
+
+// ---- reading ----
+
+void handle_get(struct call *call)
+{
+    struct entry *entry;
+    if (!call_find(call, VALUE_STRING, &entry)) {
+        return;
+    }
+    if (entry == NULL) {
+        reply_nil(call->reply);
+        return;
+    }
+    reply_string(call, entry);
+}
+
+void handle_mget(struct call *call)
+{
+    reply_array(call->reply, call->key_count);
+    for (uint32_t i = 0; i < call->key_count; i++) {
+        const struct entry *entry = keyspace_find(&call->access, &call->keys[i]);
+        if (entry != NULL && entry_type(entry) == VALUE_STRING) {
+            reply_string(call, entry);
+        } else {
+            reply_nil(call->reply);
+        }
+    }
+}
+
+void handle_strlen(struct call *call)
+{
+    struct entry *entry;
+    if (!call_find(call, VALUE_STRING, &entry)) {
+        return;
+    }
+    struct entry_scratch scratch;
+    reply_integer(call->reply, entry == NULL ? 0 : (int64_t)entry_string(entry, &scratch).size);
+}
+
+void handle_getdel(struct call *call)
+{
+    struct entry *entry;
+    if (!call_find(call, VALUE_STRING, &entry)) {
+        return;
+    }
+    if (entry == NULL) {
+        reply_nil(call->reply);
+        return;
+    }
+    reply_string(call, entry);
+    (void)keyspace_remove(&call->access, call->keys);
+    effect_delete(call, call->keys);
+}
+
+// ---- SET ----
+
+struct set_options {
+    bool if_absent;
+    bool if_present;
+    bool answers_old;
+    bool keeps_deadline;
+    enum expiry_unit unit;
+    uint32_t expiry; // Which argument; 0: none.
+};
+
+// Whether `word` is a flag that goes with those before it; sets it.
+static bool set_flag(struct set_options *options, struct bytes word)
+{
+    if (bytes_is_word(word, "NX") && !options->if_present) {
+        options->if_absent = true;
+    } else if (bytes_is_word(word, "XX") && !options->if_absent) {
+        options->if_present = true;
+    } else if (bytes_is_word(word, "GET")) {
+        options->answers_old = true;
+    } else if (bytes_is_word(word, "KEEPTTL") && options->expiry == 0) {
+        options->keeps_deadline = true;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool parse_set_options(struct call *call, struct set_options *options)
+{
+    for (uint32_t i = 3; i < call->argc; i++) {
+        if (set_flag(options, call->argv[i])) {
+            continue;
+        }
+        enum expiry_unit unit;
+        if (i + 1 == call->argc || options->keeps_deadline ||
+            !expiry_unit_parse(call->argv[i], &unit) ||
+            (options->expiry != 0 && options->unit != unit)) {
+            reply_syntax_error(call->reply);
+            return false;
+        }
+        options->unit = unit;
+        options->expiry = ++i;
+    }
+    return true;
+}
+
+static bool read_set_deadline(struct call *call, const struct set_options *options,
+                              uint64_t *deadline_ms_out)
+{
+    int64_t amount;
+    if (options->expiry == 0) {
+        return true;
+    }
+    if (!call_integer(call, options->expiry, &amount)) {
+        return false;
+    }
+    if (amount <= 0 ||
+        !expiry_deadline(options->unit, amount, call->access.now_ms, deadline_ms_out)) {
+        reply_invalid_expiry(call);
+        return false;
+    }
+    return true;
+}
+
+/* The old string that SET ... GET answers, kept while the key is overwritten. */
+struct old_string {
+    bool present;
+    struct value *held; // A long one; NULL: a copy.
+    struct bytes bytes;
+    char copy[STRING_EMBEDDED_MAX];
+};
+
+static void old_string_keep(struct old_string *old, const struct entry *entry)
+{
+    old->present = entry != NULL;
+    old->held = NULL;
+    if (entry == NULL) {
+        return;
+    }
+    struct entry_scratch scratch;
+    old->bytes = entry_string(entry, &scratch);
+    if (entry_encoding(entry) == ENTRY_VALUE) {
+        old->held = entry_value(entry);
+        value_hold(old->held);
+        return;
+    }
+    ASSERT(old->bytes.size <= sizeof(old->copy));
+    if (old->bytes.size > 0) {
+        memcpy(old->copy, old->bytes.data, old->bytes.size);
+    }
+    old->bytes.data = old->copy;
+}
+
+static void old_string_drop(const struct old_string *old, struct call *call)
+{
+    if (old->held != NULL) {
+        keyspace_drop_lent(call->access.thread, old->held);
+    }
+}
+
+static void old_string_answer(const struct old_string *old, struct call *call)
+{
+    if (!old->present) {
+        reply_nil(call->reply);
+    } else if (old->held != NULL) {
+        reply_string_held(call, old->bytes, old->held);
+    } else {
+        reply_value(call->reply, old->bytes);
+    }
+}
+
+// Put the value, or delete the key when its deadline has passed already. False: no memory.
+static bool set_value(struct call *call, const struct put_options *put)
+{
+    if (put->deadline_ms != 0 && put->deadline_ms <= call->access.now_ms) {
+        if (keyspace_remove(&call->access, call->keys)) {
+            effect_delete(call, call->keys);
+        }
+        return true;
+    }
+    if (keyspace_put_string(&call->access, call->keys, call->argv[2], put) < 0) {
+        call_out_of_memory(call);
+        return false;
+    }
+    effect_set(call, call->keys);
+    return true;
+}
+
+// SET that depends on what is there.
+static void set_conditionally(struct call *call, const struct set_options *options,
+                              const struct put_options *put)
+{
+    const struct entry *entry = keyspace_find(&call->access, call->keys);
+    bool skips = entry != NULL ? options->if_absent : options->if_present;
+    if (!options->answers_old) {
+        if (skips) {
+            reply_nil(call->reply);
+        } else if (set_value(call, put)) {
+            reply_ok(call->reply);
+        }
+        return;
+    }
+    if (entry != NULL && entry_type(entry) != VALUE_STRING) {
+        reply_wrong_type(call->reply);
+        return;
+    }
+    struct old_string old;
+    old_string_keep(&old, entry);
+    if (skips || set_value(call, put)) {
+        old_string_answer(&old, call);
+    } else {
+        old_string_drop(&old, call);
+    }
+}
+
+void handle_set(struct call *call)
+{
+    struct set_options options = {0};
+    struct put_options put = {0};
+    if (UNLIKELY(call->argc > 3)) {
+        if (!parse_set_options(call, &options) ||
+            !read_set_deadline(call, &options, &put.deadline_ms)) {
+            return;
+        }
+        put.keeps_deadline = options.keeps_deadline;
+        if (options.if_absent || options.if_present || options.answers_old) {
+            set_conditionally(call, &options, &put);
+            return;
+        }
+    }
+    if (set_value(call, &put)) {
+        reply_ok(call->reply);
+    }
+}
+
+void handle_mset(struct call *call)
+{
+    if (call->argc % 2 == 0) {
+        reply_wrong_arity(call->reply, call->command);
+        return;
+    }
+    if (keyspace_put_strings(&call->access, call->keys, call->key_count, call->argv + 2) < 0) {
+        call_out_of_memory(call);
+        return;
+    }
+    call_effect(call, call->argv, call->argc);
+    reply_ok(call->reply);
+}
+
+// ---- changing ----
+
+void handle_append(struct call *call)
+{
+    struct entry *entry;
+    if (!call_find_to_change(call, VALUE_STRING, &entry)) {
+        return;
+    }
+    struct entry_scratch scratch;
+    size_t old_size = entry == NULL ? 0 : entry_string(entry, &scratch).size;
+    if (call->argv[2].size > PROTO_VALUE_MAX - old_size) {
+        reply_error(call->reply, "ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+        return;
+    }
+    size_t size;
+    if (keyspace_append(&call->access, call->keys, call->argv[2], &size) < 0) {
+        call_out_of_memory(call);
+        return;
+    }
+    if (entry == NULL) {
+        effect_set(call, call->keys);
+    } else {
+        const struct bytes effect[] = {BYTES("APPEND"), call->keys->name, call->argv[2]};
+        call_effect(call, effect, 3);
+    }
+    reply_integer(call->reply, (int64_t)size);
+}
+
+static void add_to_integer(struct call *call, int64_t increment)
+{
+    struct entry *entry;
+    if (!call_find_to_change(call, VALUE_STRING, &entry)) {
+        return;
+    }
+    int64_t value = 0;
+    struct entry_scratch scratch;
+    if (entry != NULL && !number_parse_integer(entry_string(entry, &scratch), &value)) {
+        reply_error(call->reply, "ERR value is not an integer or out of range");
+        return;
+    }
+    if (__builtin_add_overflow(value, increment, &value)) {
+        reply_error(call->reply, "ERR increment or decrement would overflow");
+        return;
+    }
+    const struct put_options put = {.keeps_deadline = true};
+    if (keyspace_put_integer(&call->access, call->keys, value, &put) < 0) {
+        call_out_of_memory(call);
+        return;
+    }
+    effect_set(call, call->keys);
+    reply_integer(call->reply, value);
+}
+
+void handle_incr(struct call *call)
+{
+    add_to_integer(call, 1);
+}
+
+void handle_decr(struct call *call)
+{
+    add_to_integer(call, -1);
+}
+
+void handle_incrby(struct call *call)
+{
+    int64_t increment;
+    if (call_integer(call, 2, &increment)) {
+        add_to_integer(call, increment);
+    }
+}
+
+void handle_decrby(struct call *call)
+{
+    int64_t decrement;
+    if (!call_integer(call, 2, &decrement)) {
+        return;
+    }
+    if (decrement == INT64_MIN) {
+        reply_error(call->reply, "ERR decrement would overflow");
+        return;
+    }
+    add_to_integer(call, -decrement);
+}

@@ -1,0 +1,60 @@
+#include "handlers/zset_walk_internal.h"
+
+enum { ITEMS_PER_QUIESCENCE = 1024 };
+
+// After the i-th item, in the background: let others reclaim memory, and run.
+static void pause_at(struct pool *pool, size_t i)
+{
+    if (pool != NULL && i % ITEMS_PER_QUIESCENCE == 0) {
+        pool_quiesce(pool);
+        pool_rest(pool, ITEMS_PER_QUIESCENCE);
+    }
+}
+
+void reply_zset_span(struct reply *reply, const struct zset *zset, const struct zset_span *span,
+                     struct pool *pool)
+{
+    reply_array(reply, span->count * (span->with_scores ? 2 : 1));
+    if (span->count == 0) {
+        return;
+    }
+    struct zset_walk walk;
+    struct zset_item item;
+    zset_walk_begin(&walk, zset, span->rank, span->count, span->backwards);
+    if (span->with_scores) {
+        for (size_t i = 1; zset_walk_next(&walk, &item); i++) {
+            reply_member(reply, item.member, item.score);
+            pause_at(pool, i);
+        }
+        return;
+    }
+    for (size_t i = 1; zset_walk_next(&walk, &item); i++) {
+        reply_value(reply, item.member);
+        pause_at(pool, i);
+    }
+}
+
+struct span_job {
+    struct zset *zset; // Held.
+    struct zset_span span;
+};
+
+static void run_span_job(struct deferred *deferred, void *state)
+{
+    struct span_job *job = state;
+    struct store_thread *thread = deferred->access.thread;
+    reply_zset_span(deferred->reply, job->zset, &job->span, thread->pool);
+    keyspace_unhold(deferred->access.keyspace, thread, zset_value(job->zset));
+}
+
+bool defer_zset_span(struct call *call, struct zset *zset, const struct zset_span *span)
+{
+    struct span_job *job = call_defer(call, run_span_job, sizeof(*job));
+    if (job == NULL) {
+        return false;
+    }
+    value_hold(zset_value(zset));
+    job->zset = zset;
+    job->span = *span;
+    return true;
+}

@@ -1,0 +1,36 @@
+/* background.h - threads of lower priority for work that may take long.
+ *
+ *   worker ── job ──> queue ──> background thread ── job->run ── done ──> whoever posted
+ *
+ * A few threads share one queue, first come, first served, at a lower priority than
+ * the workers.
+ *
+ * Ownership: a job is the caller's; run hands it on when it is done.
+ * Threads:   background_post, any.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "runtime/upkeep.h"
+#include "store/keyspace.h"
+
+enum { BACKGROUND_THREADS = 3 };
+
+struct job {
+    struct job *next;
+    /* Do it, on a background thread with this store_thread. The job may be gone after. */
+    void (*run)(struct job *job, struct store_thread *thread);
+};
+
+struct background;
+
+/* Start the threads; `upkeep` is told when they need or free much memory, and ends after
+ * them. 0 or negative errno. */
+NODISCARD int background_start(struct background **background_out, struct keyspace *keyspace,
+                               struct upkeep *upkeep);
+
+/* Queue a job. */
+void background_post(struct background *background, struct job *job);
+
+/* Finish what is queued and end the threads. NULL is fine. */
+void background_stop(struct background *background);

@@ -1,0 +1,116 @@
+/* worker.h - one thread of the pool: an event loop that executes what it reads.
+ *
+ * A turn, for all its ready connections together:
+ *
+ *   loop_wait ──> mail ──> events ──> batches ──> sends queued ──> due keys removed
+ *       ▲                             parse and hash; execute,            │
+ *       │                             prefetching some keys ahead         │
+ *       └─────────────────────────────────────────────────────────────────┘
+ *
+ * A turn executes at most WORKER_REQUESTS_PER_TURN requests of one connection;
+ * the rest waits for the next turn, which then does not sleep.
+ *
+ * Threads: worker_start, worker_stop, worker_join and worker_connect are for the
+ *          thread that runs the server; counters are read by any.
+ */
+#pragma once
+
+#include "base/counter.h"
+#include "base/mailbox.h"
+#include "command/call.h"
+#include "runtime/worker_services.h"
+#include "session/client.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+enum {
+    WORKER_BATCH = 64, // Calls whose memory accesses overlap.
+    WORKER_BATCH_ARGS = 512,
+    WORKER_BATCH_TEXT = 16 * 1024, // Bytes of decoded words.
+    WORKER_BATCH_KEYS = 256,
+    WORKER_CALL_KEYS = 128, // A batch is executed when it has no room for so many.
+    WORKER_REQUESTS_PER_TURN = 256,
+};
+
+/* Written by the worker (connections: by the server, too), read by all. */
+struct command_counts {
+    counter calls, failed, rejected;
+    counter sampled_calls, sampled_ns; // Of one call in COMMAND_SAMPLE.
+};
+
+enum { COMMAND_SAMPLE = 64 };
+
+struct worker_counts {
+    counter commands, errors, bytes_in, bytes_out;
+    counter suspended; // Clients that wait for a lock, memory or a job.
+    counter output_limit_closes;
+    struct command_counts *by_command; // By struct command's index.
+};
+
+struct batch_slot {
+    struct client *client;
+    struct call call;
+    size_t end; // Bytes of the client's unread input up to the request's end.
+};
+
+/* Clients in the order of arrival. */
+struct client_queue {
+    struct client *first;
+    struct client **end; // The link that the next one goes to.
+};
+
+struct worker {
+    struct client_home home; // Its loop, pool, mailbox and clock.
+    const struct worker_services *services;
+    unsigned index;
+    pthread_t thread;
+    sem_t started; // Posted once the loop is open, or is not:
+    int start_error;
+    struct mail expiry_mail, stop_mail;
+    _Atomic bool expiry_posted;
+    _Atomic unsigned connections; // Including those on the way here.
+
+    struct client clients;        // Head of the ring of all clients.
+    struct client_queue ready;    // Linked by next_ready.
+    struct client_queue outgoing; // Linked by next_outgoing.
+    struct output output;
+    struct call_context context;
+
+    struct batch_slot batch[WORKER_BATCH];
+    unsigned batch_count;
+    struct key keys[WORKER_BATCH_KEYS]; // Of its calls; context.space is what is left of them.
+    uint32_t shards[WORKER_BATCH_KEYS];
+    struct bytes args[WORKER_BATCH_ARGS];
+    char text[WORKER_BATCH_TEXT];
+    struct parse_space space; // What the batch has not used of `args` and `text`.
+
+    uint64_t turn;             // Counted from 1.
+    uint64_t next_deadline_ms; // 0: none.
+    bool looks_for_deadlines;  // The next deadline may have changed.
+    bool stops;
+    struct worker_counts counts;
+};
+
+/* Open the worker's loop and mailbox. 0 or negative errno. */
+NODISCARD int worker_init(struct worker *worker, const struct worker_services *services,
+                          unsigned index);
+
+/* Run its thread; returns when its loop is open. 0 or negative errno. */
+NODISCARD int worker_start(struct worker *worker);
+
+/* Hand it a connection. 0, or -ENOMEM (the descriptor stays the caller's). */
+NODISCARD int worker_connect(struct worker *worker, int fd, const char *peer, uint64_t id);
+
+/* Let it answer what was read, close its connections and end. */
+void worker_stop(struct worker *worker);
+
+/* Wait until its thread has ended. */
+void worker_join(struct worker *worker);
+
+/* Free what worker_init made. Harmless on a zeroed worker. */
+void worker_deinit(struct worker *worker);
+
+/* A deadline earlier than this worker knows was set. From any thread. */
+void worker_wake_for_expiry(struct worker *worker);

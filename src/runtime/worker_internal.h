@@ -1,0 +1,44 @@
+/* worker_internal.h - the parts of a worker's turn, split over several files. */
+#pragma once
+
+#include "runtime/worker.h"
+
+enum {
+    PENDING_PAUSE = 256 * 1024, // Unread input at which a connection that cannot go on is
+                                // no longer received from.
+    OUTPUT_PAUSE = 256 * 1024,  // Unsent replies at which it executes no more.
+    SEND_BYTES_MAX = 512 * 1024,
+};
+
+/* Take all clients out of a queue: the first, linked to the others. */
+struct client *worker_take(struct client_queue *queue);
+
+/* Queue a client for execution in this turn, or the next one. */
+void worker_ready(struct worker *worker, struct client *client);
+
+/* Queue a client for sending at the end of the turn. */
+void worker_outgoing(struct worker *worker, struct client *client);
+
+/* Receive no more from a client that has much unread input and cannot go on now. */
+void worker_pause_if_full(struct worker *worker, struct client *client);
+
+/* A suspended client may go on. */
+void worker_resume(struct worker *worker, struct client *client);
+
+/* Close a client: nothing more is read, executed or sent. */
+void worker_shut(struct worker *worker, struct client *client);
+
+/* Free a shut client if nothing holds it any more. */
+void worker_free_if_idle(struct worker *worker, struct client *client);
+
+/* batch.c: execute what the ready clients have sent, at most their quota each. */
+void worker_execute(struct worker *worker);
+
+/* job.c: give a deferred call to the background. */
+void worker_defer(struct worker *worker, struct client *client, struct call *call);
+
+/* job.c: take a job's replies in. */
+void worker_job_done(struct worker *worker, struct mail *mail);
+
+/* job.c: let the background free what this thread unlinked. */
+void worker_post_trash(struct worker *worker);

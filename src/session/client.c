@@ -1,0 +1,148 @@
+#include "session/client.h"
+
+#include "base/container.h"
+
+#include <stdio.h>
+
+enum { INPUT_CAPACITY_MIN = 1024 };
+
+static void wake_client(struct waiter *waiter)
+{
+    struct client *client = client_of_waiter(waiter);
+    mailbox_post(&client->home->mailbox, &client->mail.message);
+}
+
+struct client *client_create(struct client_home *home, int fd, const char *peer, uint64_t id)
+{
+    struct client *client = pool_alloc(home->store->pool, MEMORY_CLIENT, sizeof(*client));
+    if (client == NULL) {
+        return NULL;
+    }
+    *client = (struct client){.home = home,
+                              .session = {.id = id},
+                              .waiter = {.wake = wake_client},
+                              .mail = {.kind = MAIL_WOKEN},
+                              .is_open = true,
+                              .created_ms = home->now_ms,
+                              .active_ms = home->now_ms};
+    (void)snprintf(client->peer, sizeof(client->peer), "%s", peer);
+    if (loop_add(home->loop, &client->stream, fd) < 0) {
+        pool_free(home->store->pool, MEMORY_CLIENT, client, sizeof(*client));
+        return NULL;
+    }
+    return client;
+}
+
+static void free_input(struct client *client)
+{
+    if (client->input != NULL) {
+        pool_free(client->home->store->pool, MEMORY_INPUT, client->input, client->input_capacity);
+    }
+    client->input = NULL;
+    client->input_start = client->input_size = client->input_capacity = 0;
+}
+
+void client_destroy(struct client *client)
+{
+    free_input(client);
+    chain_clear(&client->chain, client->home->store);
+    pool_free(client->home->store->pool, MEMORY_CLIENT, client, sizeof(*client));
+}
+
+// ---- input ----
+
+// Make room for `size` bytes at the end of our own input.
+static bool reserve_input(struct client *client, size_t size)
+{
+    if (client->input_capacity - client->input_size >= size) {
+        return true;
+    }
+    if (client->input_start > 0) {
+        client->input_size -= client->input_start;
+        memmove(client->input, client->input + client->input_start, client->input_size);
+        client->input_start = 0;
+    }
+    size_t needed = client->input_size + size;
+    if (client->input_capacity >= needed) {
+        return true;
+    }
+    // By half again of what has arrived, but not beyond what the request needs.
+    size_t capacity = needed + needed / 2;
+    if (capacity > client->parser.needed && client->parser.needed >= needed) {
+        capacity = client->parser.needed;
+    }
+    capacity = capacity < INPUT_CAPACITY_MIN ? INPUT_CAPACITY_MIN : capacity;
+    char *input = pool_resize(client->home->store->pool, MEMORY_INPUT, client->input,
+                              client->input_capacity, capacity);
+    if (input == NULL) {
+        return false;
+    }
+    client->input = input;
+    client->input_capacity = capacity;
+    return true;
+}
+
+static bool append_input(struct client *client, struct bytes data)
+{
+    if (!reserve_input(client, data.size)) {
+        return false;
+    }
+    memcpy(client->input + client->input_size, data.data, data.size);
+    client->input_size += data.size;
+    return true;
+}
+
+bool client_receive(struct client *client, struct bytes data)
+{
+    bool has_input = client->input_size > client->input_start;
+    if (!has_input && client->view.size == 0 && !client_is_suspended(client)) {
+        client->view = data;
+        return true;
+    }
+    return client_keep(client) && append_input(client, data);
+}
+
+bool client_keep(struct client *client)
+{
+    if (client->view.size == 0) {
+        return true;
+    }
+    struct bytes view = client->view;
+    client->view = (struct bytes){0};
+    return append_input(client, view);
+}
+
+void client_consume(struct client *client, size_t size)
+{
+    if (client->view.size > 0) {
+        client->view = bytes_make(client->view.data + size, client->view.size - size);
+        return;
+    }
+    client->input_start += size;
+    DEBUG_ASSERT(client->input_start <= client->input_size);
+    if (client->input_start == client->input_size && client->input != NULL) {
+        free_input(client);
+    }
+}
+
+// ---- what it is around ----
+
+struct client *client_of_session(struct session *session)
+{
+    return CONTAINER_OF(session, struct client, session);
+}
+
+struct client *client_of_waiter(struct waiter *waiter)
+{
+    return CONTAINER_OF(waiter, struct client, waiter);
+}
+
+struct client *client_of_stream(struct stream *stream)
+{
+    return CONTAINER_OF(stream, struct client, stream);
+}
+
+struct client *client_of_mail(struct mail *mail)
+{
+    return CONTAINER_OF(mail, struct client, mail);
+}
