@@ -14,7 +14,11 @@ static void pause_at(struct pool *pool, size_t i)
 void reply_zset_span(struct reply *reply, const struct zset *zset, const struct zset_span *span,
                      struct pool *pool)
 {
-    reply_array(reply, span->count * (span->with_scores ? 2 : 1));
+    if (span->with_scores) {
+        reply_pairs(reply, span->count);
+    } else {
+        reply_array(reply, span->count);
+    }
     if (span->count == 0) {
         return;
     }
@@ -31,6 +35,18 @@ void reply_zset_span(struct reply *reply, const struct zset *zset, const struct 
     for (size_t i = 1; zset_walk_next(&walk, &item); i++) {
         reply_value(reply, item.member);
         pause_at(pool, i);
+    }
+}
+
+void reply_zset_item(struct reply *reply, const struct zset *zset, size_t rank)
+{
+    struct zset_walk walk;
+    struct zset_item item;
+    zset_walk_begin(&walk, zset, rank, 1, false);
+    if (zset_walk_next(&walk, &item)) {
+        reply_array(reply, 2);
+        reply_value(reply, item.member);
+        reply_double(reply, item.score);
     }
 }
 

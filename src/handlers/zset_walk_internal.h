@@ -15,11 +15,14 @@ struct zset_span {
     bool with_scores;
 };
 
-/* Answer with an array of the items. `pool` of a background thread: passes quiescent
+/* Answer with an array of the items, or of pairs with their scores. `pool` of a background thread: passes quiescent
  * points on the way; NULL: does not. */
 void reply_zset_span(struct reply *reply, const struct zset *zset, const struct zset_span *span,
                      struct pool *pool);
 
-/* The same from a background thread, the set being held until then. False when out of
+/* Answer with a member and its score, which is not a list of pairs in any protocol. */
+void reply_zset_item(struct reply *reply, const struct zset *zset, size_t rank);
+
+/* reply_zset_span from a background thread, the set being held until then. False when out of
  * memory (answered). */
 bool defer_zset_span(struct call *call, struct zset *zset, const struct zset_span *span);

@@ -420,7 +420,11 @@ static void pop_some(struct call *call, struct zset *zset, const struct zset_spa
     if (!effect_list_begin(&effect, call, "ZREM", call->keys, (uint32_t)span->count)) {
         return;
     }
-    reply_zset_span(call->reply, zset, span, NULL);
+    if (call->argc == 2) { // Without a count: one member, not a list of them.
+        reply_zset_item(call->reply, zset, span->rank);
+    } else {
+        reply_zset_span(call->reply, zset, span, NULL);
+    }
     size_t begin = span->backwards ? span->rank + 1 - span->count : span->rank;
     if (call_has_listener(call)) {
         struct zset_walk walk;

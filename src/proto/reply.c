@@ -2,55 +2,63 @@
 
 #include "base/error.h"
 #include "base/number.h"
+#include "proto/codec_internal.h"
+#include "proto/protocol_internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-/* What a reply's pieces look like. Pieces are copied PIECE_SIZE bytes at a time, so that no
- * length needs to be known; what is too much is overwritten or not committed. */
 enum {
-    PIECE_SIZE = 8,
     // The most that stands around a value or an integer: prefix, length, two line ends.
     FRAME_SIZE = 3 * PIECE_SIZE + NUMBER_INTEGER_SIZE_MAX,
+    VERBATIM_FORMAT_SIZE = 3, // "txt", "mkd"
 };
 
-struct piece {
-    char text[PIECE_SIZE];
-    size_t size;
-};
-
-struct reply_codec {
-    struct piece ok;
-    struct piece value; // Before a value's length.
-    struct piece nil;
-    struct piece nil_array;
-    struct piece line_end;
-};
-
-static const struct reply_codec text_codec = {
+const struct reply_codec codec_text = {
     .ok = {"+OK\n", 4},
     .value = {"+VALUE ", 7},
     .nil = {"+NIL\n", 5},
     .nil_array = {"+NIL\n", 5},
     .line_end = {"\n", 1},
+    .yes = {":1\n", 3},
+    .no = {":0\n", 3},
+    .map = '*',
+    .set = '*',
+    .push = '*',
 };
 
-static const struct reply_codec resp2_codec = {
+const struct reply_codec codec_resp2 = {
     .ok = {"+OK\r\n", 5},
     .value = {"$", 1},
     .nil = {"$-1\r\n", 5},
     .nil_array = {"*-1\r\n", 5},
     .line_end = {"\r\n", 2},
+    .yes = {":1\r\n", 4},
+    .no = {":0\r\n", 4},
+    .map = '*',
+    .set = '*',
+    .push = '*',
+};
+
+const struct reply_codec codec_resp3 = {
+    .ok = {"+OK\r\n", 5},
+    .value = {"$", 1},
+    .nil = {"_\r\n", 3},
+    .nil_array = {"_\r\n", 3},
+    .line_end = {"\r\n", 2},
+    .yes = {"#t\r\n", 4},
+    .no = {"#f\r\n", 4},
+    .map = '%',
+    .set = '~',
+    .push = '>',
+    .has_types = true,
 };
 
 void reply_init(struct reply *reply, struct sink *sink, enum protocol protocol)
 {
-    // Nobody has asked anything yet on a connection whose protocol is unknown.
-    ASSERT(protocol != PROTOCOL_UNKNOWN);
-    *reply = (struct reply){
-        .sink = sink,
-        .codec = protocol == PROTOCOL_RESP2 ? &resp2_codec : &text_codec,
-    };
+    const struct reply_codec *codec = protocol_rows[protocol].codec;
+    ASSERT(codec != NULL);
+    *reply = (struct reply){.sink = sink, .codec = codec};
 }
 
 // Needs PIECE_SIZE writable bytes at `at`.
@@ -179,19 +187,63 @@ void reply_integer(struct reply *reply, int64_t value)
     reply_number(reply, ':', value);
 }
 
+void reply_bool(struct reply *reply, bool value)
+{
+    reply_piece(reply, value ? &reply->codec->yes : &reply->codec->no);
+}
+
 void reply_array(struct reply *reply, size_t count)
 {
     reply_number(reply, '*', (int64_t)count);
 }
 
+void reply_map(struct reply *reply, size_t count)
+{
+    size_t elements = reply->codec->has_types ? count : 2 * count;
+    reply_number(reply, reply->codec->map, (int64_t)elements);
+}
+
+void reply_set(struct reply *reply, size_t count)
+{
+    reply_number(reply, reply->codec->set, (int64_t)count);
+}
+
+void reply_push(struct reply *reply, size_t count)
+{
+    reply_number(reply, reply->codec->push, (int64_t)count);
+}
+
+void reply_pairs(struct reply *reply, size_t count)
+{
+    reply_array(reply, reply->codec->has_types ? count : 2 * count);
+}
+
+void reply_pair(struct reply *reply)
+{
+    if (reply->codec->has_types) {
+        reply_array(reply, 2);
+    }
+}
+
 // Needs FRAME_SIZE + NUMBER_DOUBLE_SIZE_MAX writable bytes.
-static inline char *put_double(char *at, const struct reply_codec *codec, double value)
+static inline char *put_double_value(char *at, const struct reply_codec *codec, double value)
 {
     char number[NUMBER_DOUBLE_SIZE_MAX];
     size_t size = number_format_double(value, number);
     at = put_value_header(at, codec, size);
     memcpy(at, number, sizeof(number)); // All of it: a size known here is copied faster.
     return put_piece(at + size, &codec->line_end);
+}
+
+// The same, in the form that doubles have.
+static inline char *put_double(char *at, const struct reply_codec *codec, double value)
+{
+    if (LIKELY(!codec->has_types)) {
+        return put_double_value(at, codec, value);
+    }
+    *at++ = ',';
+    at += number_format_double(value, at);
+    return put_piece(at, &codec->line_end);
 }
 
 void reply_double(struct reply *reply, double value)
@@ -202,15 +254,59 @@ void reply_double(struct reply *reply, double value)
     }
 }
 
+void reply_double_value(struct reply *reply, double value)
+{
+    char *at = sink_reserve(reply->sink, FRAME_SIZE + NUMBER_DOUBLE_SIZE_MAX);
+    if (LIKELY(at != NULL)) {
+        commit_to(reply->sink, put_double_value(at, reply->codec, value));
+    }
+}
+
 void reply_member(struct reply *reply, struct bytes member, double score)
 {
     char *at =
-        sink_reserve(reply->sink, (size_t)2 * FRAME_SIZE + member.size + NUMBER_DOUBLE_SIZE_MAX);
+        sink_reserve(reply->sink, (size_t)3 * FRAME_SIZE + member.size + NUMBER_DOUBLE_SIZE_MAX);
     if (LIKELY(at != NULL)) {
+        if (UNLIKELY(reply->codec->has_types)) {
+            at = put_bytes(at, BYTES("*2\r\n"));
+        }
         at = put_value_header(at, reply->codec, member.size);
         at = put_bytes(at, member);
         at = put_piece(at, &reply->codec->line_end);
         commit_to(reply->sink, put_double(at, reply->codec, score));
+    }
+}
+
+void reply_verbatim(struct reply *reply, const char *format, struct bytes text)
+{
+    if (!reply->codec->has_types) {
+        reply_value(reply, text);
+        return;
+    }
+    char *at = sink_reserve(reply->sink, FRAME_SIZE + VERBATIM_FORMAT_SIZE + 1 + text.size);
+    if (LIKELY(at != NULL)) {
+        DEBUG_ASSERT(strlen(format) == VERBATIM_FORMAT_SIZE);
+        *at++ = '=';
+        at = put_length(at, VERBATIM_FORMAT_SIZE + 1 + text.size);
+        at = put_piece(at, &reply->codec->line_end);
+        at = put_bytes(at, bytes_make(format, VERBATIM_FORMAT_SIZE));
+        *at++ = ':';
+        at = put_bytes(at, text);
+        commit_to(reply->sink, put_piece(at, &reply->codec->line_end));
+    }
+}
+
+void reply_big_number(struct reply *reply, struct bytes digits)
+{
+    if (!reply->codec->has_types) {
+        reply_value(reply, digits);
+        return;
+    }
+    char *at = sink_reserve(reply->sink, FRAME_SIZE + digits.size);
+    if (LIKELY(at != NULL)) {
+        *at++ = '(';
+        at = put_bytes(at, digits);
+        commit_to(reply->sink, put_piece(at, &reply->codec->line_end));
     }
 }
 

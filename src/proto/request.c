@@ -1,9 +1,8 @@
 #include "proto/request.h"
 
 #include "base/error.h"
+#include "proto/protocol_internal.h"
 #include "proto/request_internal.h"
-#include "proto/resp_internal.h"
-#include "proto/text_internal.h"
 
 #include <stdio.h>
 
@@ -21,10 +20,8 @@ void request_parse(enum protocol protocol, struct parser *parser, struct bytes i
     if (UNLIKELY(input.size == 0 || input.size < parser->needed)) {
         result_out->status = PARSE_MORE;
         result_out->size = 0;
-    } else if (protocol == PROTOCOL_RESP2) {
-        resp_parse(parser, input, space, result_out);
     } else {
-        text_parse(parser, input, space, result_out);
+        protocol_rows[protocol].parse(parser, input, space, result_out);
     }
 }
 

@@ -22,6 +22,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "proto/protocol.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,10 +32,7 @@ enum {
     PROTO_LINE_MAX = 64 * 1024,
     PROTO_ARGS_MAX = 1024 * 1024,
     PROTO_VALUE_MAX = 512 * 1024 * 1024,
-    PROTO_ERROR_MAX = 256,
 };
-
-enum protocol { PROTOCOL_UNKNOWN, PROTOCOL_TEXT, PROTOCOL_RESP2 };
 
 enum parse_status {
     PARSE_DONE,    // A request; `size` bytes are used.

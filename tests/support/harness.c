@@ -126,7 +126,7 @@ enum call_outcome harness_try(struct harness *harness, const struct bytes *argv,
     struct call call;
     string->sink.ops = harness->lends ? &lending_ops : &copying_ops;
     string->sink.at = string->text;
-    reply_init(&reply, &string->sink, PROTOCOL_RESP2);
+    reply_init(&reply, &string->sink, harness->session.protocol);
     memset(&call, 0xA5, sizeof(call)); // call_prepare sets what matters.
     struct key keys[KEYS_MAX];
     uint32_t shards[KEYS_MAX];

@@ -328,3 +328,23 @@ TEST(who_changes_a_held_set_waits_and_who_deletes_it_does_not)
     free(before);
     harness_destroy(h);
 }
+
+TEST(scores_are_doubles_in_resp3)
+{
+    struct harness *h = harness_create();
+    h->session.protocol = PROTOCOL_RESP3;
+    EXPECT(h, "ZADD z 1 a 2.5 b 3 c 4 d", ":4\r\n");
+    EXPECT(h, "ZSCORE z b", ",2.5\r\n");
+    EXPECT(h, "ZSCORE z x", "_\r\n");
+    EXPECT(h, "ZINCRBY z 1 a", ",2\r\n");
+    EXPECT(h, "ZRANGE z 0 1", "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+    EXPECT(h, "ZRANGE z 0 1 WITHSCORES", "*2\r\n*2\r\n$1\r\na\r\n,2\r\n*2\r\n$1\r\nb\r\n,2.5\r\n");
+    EXPECT(h, "ZRANGE x 0 1 WITHSCORES", "*0\r\n");
+    EXPECT(h, "ZRANK z b WITHSCORE", "*2\r\n:1\r\n,2.5\r\n");
+    EXPECT(h, "ZRANK z x WITHSCORE", "_\r\n");
+    EXPECT(h, "ZPOPMIN z", "*2\r\n$1\r\na\r\n,2\r\n");
+    EXPECT(h, "ZPOPMIN z 1", "*1\r\n*2\r\n$1\r\nb\r\n,2.5\r\n");
+    EXPECT(h, "ZPOPMAX z", "*2\r\n$1\r\nd\r\n,4\r\n");
+    EXPECT(h, "ZPOPMAX x", "*0\r\n");
+    harness_destroy(h);
+}

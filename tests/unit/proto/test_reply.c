@@ -79,24 +79,37 @@ static void assert_written(struct collector *collector, struct bytes expected)
 
 typedef void (*answer_fn)(struct reply *reply);
 
-static void assert_answer(answer_fn answer, struct bytes text, struct bytes resp2)
+/* What an answer looks like in each protocol. */
+struct forms {
+    struct bytes text, resp2, resp3;
+};
+
+static void assert_form(answer_fn answer, enum protocol protocol, struct bytes expected)
 {
-    enum protocol protocols[] = {PROTOCOL_TEXT, PROTOCOL_RESP2};
-    for (size_t i = 0; i < 2; i++) {
-        for (size_t step = 0; step < 100; step++) {
-            struct collector collector;
-            collector_init(&collector, &copying, SIZE_MAX);
-            collector.step = step;
-            struct reply reply;
-            reply_init(&reply, &collector.sink, protocols[i]);
-            answer(&reply);
-            ck_assert(!collector.sink.failed);
-            assert_written(&collector, i == 0 ? text : resp2);
-        }
+    for (size_t step = 0; step < 100; step++) {
+        struct collector collector;
+        collector_init(&collector, &copying, SIZE_MAX);
+        collector.step = step;
+        struct reply reply;
+        reply_init(&reply, &collector.sink, protocol);
+        answer(&reply);
+        ck_assert(!collector.sink.failed);
+        assert_written(&collector, expected);
     }
 }
 
-#define ASSERT_ANSWER(answer, text, resp2) assert_answer(answer, BYTES(text), BYTES(resp2))
+static void assert_answer(answer_fn answer, struct forms forms)
+{
+    assert_form(answer, PROTOCOL_TEXT, forms.text);
+    assert_form(answer, PROTOCOL_RESP2, forms.resp2);
+    assert_form(answer, PROTOCOL_RESP3, forms.resp3);
+}
+
+#define ASSERT_FORMS(answer, text, resp2, resp3)                                                   \
+    assert_answer(answer, (struct forms){BYTES(text), BYTES(resp2), BYTES(resp3)})
+
+/* RESP3 as RESP2. */
+#define ASSERT_ANSWER(answer, text, resp2) ASSERT_FORMS(answer, text, resp2, resp2)
 
 static void answer_ok(struct reply *reply)
 {
@@ -158,27 +171,71 @@ static void answer_lent(struct reply *reply)
     reply_value_lent(reply, BYTES("hello"), NULL);
 }
 
+static void answer_lists(struct reply *reply)
+{
+    reply_map(reply, 0);
+    reply_map(reply, 2);
+    reply_set(reply, 3);
+    reply_push(reply, 4);
+    reply_pairs(reply, 1);
+    reply_pair(reply);
+    reply_integer(reply, 1);
+    reply_double(reply, 0.5);
+}
+
+static void answer_bools(struct reply *reply)
+{
+    reply_bool(reply, true);
+    reply_bool(reply, false);
+}
+
+static void answer_texts(struct reply *reply)
+{
+    reply_verbatim(reply, "txt", BYTES("Some string"));
+    reply_verbatim(reply, "mkd", BYTES(""));
+    reply_big_number(reply, BYTES("-3492890328409238509324850943850943825024385"));
+    reply_double_value(reply, 0.5);
+}
+
+TEST(answers_of_resp3_have_types)
+{
+    ASSERT_FORMS(answer_lists, "*0\n*4\n*3\n*4\n*2\n:1\n+VALUE 3\n0.5\n",
+                 "*0\r\n*4\r\n*3\r\n*4\r\n*2\r\n:1\r\n$3\r\n0.5\r\n",
+                 "%0\r\n%2\r\n~3\r\n>4\r\n*1\r\n*2\r\n:1\r\n,0.5\r\n");
+    ASSERT_FORMS(answer_bools, ":1\n:0\n", ":1\r\n:0\r\n", "#t\r\n#f\r\n");
+    ASSERT_FORMS(answer_texts,
+                 "+VALUE 11\nSome string\n+VALUE 0\n\n"
+                 "+VALUE 44\n-3492890328409238509324850943850943825024385\n+VALUE 3\n0.5\n",
+                 "$11\r\nSome string\r\n$0\r\n\r\n"
+                 "$44\r\n-3492890328409238509324850943850943825024385\r\n$3\r\n0.5\r\n",
+                 "=15\r\ntxt:Some string\r\n=4\r\nmkd:\r\n"
+                 "(-3492890328409238509324850943850943825024385\r\n$3\r\n0.5\r\n");
+}
+
 TEST(answers_have_the_form_of_their_protocol)
 {
     ASSERT_ANSWER(answer_ok, "+OK\n", "+OK\r\n");
     ASSERT_ANSWER(answer_status, "+PONG\n", "+PONG\r\n");
-    ASSERT_ANSWER(answer_nils, "+NIL\n+NIL\n", "$-1\r\n*-1\r\n");
+    ASSERT_FORMS(answer_nils, "+NIL\n+NIL\n", "$-1\r\n*-1\r\n", "_\r\n_\r\n");
     ASSERT_ANSWER(answer_values,
                   "+VALUE 5\nhello\n+VALUE 0\n\n+VALUE 0\n\n+VALUE 10\na\r\n\0b12345\n",
                   "$5\r\nhello\r\n$0\r\n\r\n$0\r\n\r\n$10\r\na\r\n\0b12345\r\n");
     ASSERT_ANSWER(answer_integers, ":0\n:42\n:-1\n:9223372036854775807\n:-9223372036854775808\n",
                   ":0\r\n:42\r\n:-1\r\n:9223372036854775807\r\n:-9223372036854775808\r\n");
-    ASSERT_ANSWER(answer_doubles,
-                  "+VALUE 1\n3\n+VALUE 4\n-0.1\n+VALUE 5\n1e+30\n+VALUE 4\n-inf\n"
-                  "+VALUE 24\n-2.2250738585072014e-308\n",
-                  "$1\r\n3\r\n$4\r\n-0.1\r\n$5\r\n1e+30\r\n$4\r\n-inf\r\n"
-                  "$24\r\n-2.2250738585072014e-308\r\n");
+    ASSERT_FORMS(answer_doubles,
+                 "+VALUE 1\n3\n+VALUE 4\n-0.1\n+VALUE 5\n1e+30\n+VALUE 4\n-inf\n"
+                 "+VALUE 24\n-2.2250738585072014e-308\n",
+                 "$1\r\n3\r\n$4\r\n-0.1\r\n$5\r\n1e+30\r\n$4\r\n-inf\r\n"
+                 "$24\r\n-2.2250738585072014e-308\r\n",
+                 ",3\r\n,-0.1\r\n,1e+30\r\n,-inf\r\n,-2.2250738585072014e-308\r\n");
     ASSERT_ANSWER(answer_arrays, "*0\n*2\n*1000000\n", "*0\r\n*2\r\n*1000000\r\n");
-    ASSERT_ANSWER(answer_member,
-                  "+VALUE 5\nalice\n+VALUE 2\n10\n"
-                  "+VALUE 17\nmember:0000000000\n+VALUE 19\n0.30000000000000004\n",
-                  "$5\r\nalice\r\n$2\r\n10\r\n"
-                  "$17\r\nmember:0000000000\r\n$19\r\n0.30000000000000004\r\n");
+    ASSERT_FORMS(answer_member,
+                 "+VALUE 5\nalice\n+VALUE 2\n10\n"
+                 "+VALUE 17\nmember:0000000000\n+VALUE 19\n0.30000000000000004\n",
+                 "$5\r\nalice\r\n$2\r\n10\r\n"
+                 "$17\r\nmember:0000000000\r\n$19\r\n0.30000000000000004\r\n",
+                 "*2\r\n$5\r\nalice\r\n,10\r\n"
+                 "*2\r\n$17\r\nmember:0000000000\r\n,0.30000000000000004\r\n");
     ASSERT_ANSWER(answer_lent, "+VALUE 5\nhello\n", "$5\r\nhello\r\n");
 }
 
@@ -238,6 +295,9 @@ static void answer_everything(struct reply *reply)
     answer_values(reply);
     answer_doubles(reply);
     answer_member(reply);
+    answer_lists(reply);
+    answer_bools(reply);
+    answer_texts(reply);
     answer_error(reply);
     answer_integers(reply);
     answer_lent(reply);
@@ -245,8 +305,8 @@ static void answer_everything(struct reply *reply)
 
 TEST(a_sink_that_runs_out_anywhere_holds_whole_answers_and_swallows_the_rest)
 {
-    enum protocol protocols[] = {PROTOCOL_TEXT, PROTOCOL_RESP2};
-    for (size_t i = 0; i < 2; i++) {
+    enum protocol protocols[] = {PROTOCOL_TEXT, PROTOCOL_RESP2, PROTOCOL_RESP3};
+    for (size_t i = 0; i < 3; i++) {
         struct collector whole;
         struct reply reply;
         collector_init(&whole, &copying, SIZE_MAX);
