@@ -6,6 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define HAS_ASAN 1 // clang's word for it.
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define HAS_ASAN 1 // gcc's.
+#endif
+#if defined(FASTKV_CHECKED) && defined(HAS_ASAN)
+#include <sanitizer/asan_interface.h>
+#endif
+
 const char *memory_tag_name(enum memory_tag tag)
 {
     static const char *const names[MEMORY_TAGS] = {
@@ -167,19 +179,48 @@ size_t pool_class_size(size_t size)
     return (((size - 1) >> step_bits) + 1) << step_bits;
 }
 
+// Bytes of the block that serves for `size`.
+static size_t block_room(size_t size)
+{
+    return size > POOL_CLASS_MAX ? size : pool_class_size(size);
+}
+
 #ifdef FASTKV_CHECKED
+
+// Whether this allocation is the one that is to fail.
+static bool is_refused(struct pool *pool)
+{
+    pool->allocations++;
+    bool refused = pool->fail_after == 0;
+    pool->fail_after -= pool->fail_after >= 0;
+    return refused;
+}
+
+// What of a block is beyond the `size` bytes that were asked for: sanitizers report it.
+static void mark_rest(void *block, size_t size)
+{
+#ifdef HAS_ASAN
+    size_t room = block_room(size);
+    ASAN_UNPOISON_MEMORY_REGION(block, room);
+    ASAN_POISON_MEMORY_REGION((char *)block + size, room - size);
+#else
+    (void)block;
+    (void)size;
+#endif
+}
 
 static void *obtain(struct pool *pool, enum memory_tag tag, size_t size)
 {
     (void)tag;
-    pool->allocations++;
-    if (pool->fail_after == 0) {
-        pool->fail_after = -1;
+    if (is_refused(pool)) {
         return NULL;
     }
-    pool->fail_after -= pool->fail_after > 0;
-    // Exactly what was asked for, so that sanitizers see every byte beyond it.
-    return size % 64 == 0 ? aligned_alloc(64, size) : malloc(size);
+    bool in_lines = size <= POOL_CLASS_MAX && size % 64 == 0;
+    void *block = in_lines ? aligned_alloc(64, block_room(size)) : malloc(block_room(size));
+    if (block != NULL) {
+        mark_rest(block, size);
+    }
+    return block;
 }
 
 static void release(struct pool *pool, enum memory_tag tag, void *block, size_t size)
@@ -196,6 +237,18 @@ void pool_flush(struct pool *pool)
 }
 
 #else
+
+static bool is_refused(struct pool *pool)
+{
+    (void)pool;
+    return false;
+}
+
+static void mark_rest(void *block, size_t size)
+{
+    (void)block;
+    (void)size;
+}
 
 static void *obtain(struct pool *pool, enum memory_tag tag, size_t size)
 {
@@ -272,15 +325,13 @@ void *pool_alloc(struct pool *pool, enum memory_tag tag, size_t size)
 
 void *pool_alloc_zeroed(struct pool *pool, enum memory_tag tag, size_t size)
 {
-#ifndef FASTKV_CHECKED
     if (size > POOL_CLASS_MAX) {
-        void *block = calloc(1, size);
+        void *block = is_refused(pool) ? NULL : calloc(1, size);
         if (block != NULL) {
             account(pool, tag, (int64_t)pool_class_size(size));
         }
         return block;
     }
-#endif
     void *block = pool_alloc(pool, tag, size);
     if (block != NULL) {
         memset(block, 0, size);
@@ -297,27 +348,34 @@ void pool_free(struct pool *pool, enum memory_tag tag, void *block, size_t size)
     release(pool, tag, block, size);
 }
 
+bool pool_refit(void *block, size_t old_size, size_t new_size)
+{
+    if (block_room(old_size) != block_room(new_size)) {
+        return false;
+    }
+    mark_rest(block, new_size);
+    return true;
+}
+
 void *pool_resize(struct pool *pool, enum memory_tag tag, void *block, size_t old_size,
                   size_t new_size)
 {
     if (block == NULL) {
         return pool_alloc(pool, tag, new_size);
     }
-#ifndef FASTKV_CHECKED
-    size_t old_class = pool_class_size(old_size);
-    size_t new_class = pool_class_size(new_size);
-    if (old_class == new_class) {
+    if (pool_refit(block, old_size, new_size)) {
         return block;
     }
+    void *moved;
     if (old_size > POOL_CLASS_MAX && new_size > POOL_CLASS_MAX) {
-        void *moved = realloc(block, new_size);
+        moved = is_refused(pool) ? NULL : realloc(block, new_size);
         if (moved != NULL) {
-            account(pool, tag, (int64_t)new_class - (int64_t)old_class);
+            account(pool, tag,
+                    (int64_t)pool_class_size(new_size) - (int64_t)pool_class_size(old_size));
         }
         return moved;
     }
-#endif
-    void *moved = pool_alloc(pool, tag, new_size);
+    moved = pool_alloc(pool, tag, new_size);
     if (moved != NULL) {
         memcpy(moved, block, old_size < new_size ? old_size : new_size);
         pool_free(pool, tag, block, old_size);
@@ -329,7 +387,12 @@ void *pool_resize(struct pool *pool, enum memory_tag tag, void *block, size_t ol
 
 void *pool_alloc_chunk(struct pool *pool, enum memory_tag tag)
 {
-    return pool_alloc_zeroed(pool, tag, POOL_CHUNK_SIZE);
+    void *memory = is_refused(pool) ? NULL : aligned_alloc(POOL_CHUNK_SIZE, POOL_CHUNK_SIZE);
+    if (memory != NULL) {
+        memset(memory, 0, POOL_CHUNK_SIZE);
+        account(pool, tag, POOL_CHUNK_SIZE);
+    }
+    return memory;
 }
 
 void pool_free_chunk(struct pool *pool, enum memory_tag tag, void *memory)

@@ -18,7 +18,8 @@
  * of the depot that is online has passed a quiescent point (see reclaim.h).
  *
  * Built with -Dchecked=true, objects come one by one from malloc, so that
- * sanitizers see each of them, and pool_fail_after works.
+ * sanitizers see each of them, and pool_fail_after works. Sizes are rounded as in other
+ * builds; what is beyond the size asked for is poisoned (AddressSanitizer).
  *
  * Ownership: the caller names size and tag again when it frees.
  * Threads:   depot, any; a pool, one thread at a time.
@@ -130,6 +131,10 @@ void pool_free_chunk(struct pool *pool, enum memory_tag tag, void *memory);
  * block stays. A NULL block is an allocation. */
 void *pool_resize(struct pool *pool, enum memory_tag tag, void *block, size_t old_size,
                   size_t new_size);
+
+/* Whether a block of `old_size` bytes serves for `new_size`, where it is: then it is of that
+ * size from now on. Always so for the same size. */
+NODISCARD bool pool_refit(void *block, size_t old_size, size_t new_size);
 
 /* What an allocation of `size` really holds: the size of its class. */
 size_t pool_class_size(size_t size);

@@ -181,13 +181,7 @@ bool entry_rewrite(struct entry *entry, const struct payload *payload)
     struct bytes key = entry_key(entry);
     size_t old_size = entry_size(entry);
     size_t new_size = entry_size_for(key.size, payload, entry_has_deadline(entry));
-#ifdef FASTKV_CHECKED
-    bool fits = old_size == new_size; // Blocks are exact, so that overruns are seen.
-#else
-    bool fits =
-        old_size <= POOL_CLASS_MAX && pool_class_size(old_size) == pool_class_size(new_size);
-#endif
-    if (!fits) {
+    if (!pool_refit(entry, old_size, new_size)) {
         return false;
     }
     uint8_t keeps = entry->kind & (KIND_HAS_DEADLINE | KIND_HAS_LONG_KEY);

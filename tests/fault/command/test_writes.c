@@ -126,7 +126,7 @@ TEST(strings_are_set_or_not)
     fail_each("SET volatile text-of-another-size KEEPTTL XX GET");
     fail_each("SET large text");
     fail_each("INCR new");
-    fail_each("APPEND a and-so-on");
+    fail_each("APPEND a and-so-on-beyond-its-class");
     fail_each("APPEND new and-so-on");
 }
 

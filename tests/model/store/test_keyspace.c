@@ -6,7 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEYS = 300, DATABASES = 3, STEPS = 40000, SHARD_BITS = 3, VALUE_MAX = 40000 };
+enum {
+    KEYS = 300,
+    DATABASES = 3,
+    STEPS = 40000,
+    SHARD_BITS = 3,
+    VALUE_MAX = 40000,
+    NAME_MAX_SIZE = 17000
+};
 
 // What the keyspace should hold.
 struct expected {
@@ -69,10 +76,12 @@ static void destroy_world(struct world *world)
     free(world);
 }
 
-// Keys of all sizes, some beyond what a short key holds.
-static size_t key_name(int i, char name[600])
+// Keys of all sizes, some beyond what a short key holds, some whose entries are beyond what
+// pools have classes for.
+static size_t key_name(int i, char name[NAME_MAX_SIZE])
 {
     size_t size = (size_t)(i % 10 == 0 ? 256 + i : i % 7 == 0 ? 255 : 1 + i % 50);
+    size = i % 37 == 0 ? (size_t)(POOL_CLASS_MAX - KEYS + 2 * i) : size;
     memset(name, 'k', size);
     name[0] = (char)(i & 0xFF);
     name[size - 1] = (char)(size == 1 ? i & 0xFF : i >> 8);
@@ -206,7 +215,7 @@ static void remove_key(struct step *step)
 
 static void one_key(struct world *world, void (*action)(struct step *))
 {
-    char name[600];
+    char name[NAME_MAX_SIZE];
     uint32_t db = (uint32_t)random_below(&world->random, DATABASES);
     int i = (int)random_below(&world->random, KEYS);
     struct step step = {.world = world, .expected = &world->model[db][i]};
@@ -339,7 +348,7 @@ TEST(a_write_that_runs_out_of_memory_changes_nothing)
 {
     struct world *world = create_world();
     for (int i = 0; i < 4000; i++) {
-        char name[600], value[VALUE_MAX];
+        char name[NAME_MAX_SIZE], value[VALUE_MAX];
         int k = (int)random_below(&world->random, KEYS);
         struct key key = keyspace_key(world->keyspace, bytes_make(name, key_name(k, name)));
         uint32_t shard = keyspace_shard(world->keyspace, key.hash);

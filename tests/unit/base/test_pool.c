@@ -180,6 +180,38 @@ TEST(a_retired_block_stays_until_every_online_pool_was_quiet)
     depot_destroy(depot);
 }
 
+TEST(a_block_serves_for_all_sizes_of_its_class)
+{
+    struct depot *depot = depot_create();
+    struct pool *pool = pool_create(depot);
+    static const struct {
+        size_t old_size, new_size;
+        bool serves;
+    } cases[] = {
+        {1, 8, true},
+        {8, 9, false},
+        {24, 17, true},
+        {1025, 1152, true},
+        {POOL_CLASS_MAX - 1, POOL_CLASS_MAX, true},
+        {POOL_CLASS_MAX, POOL_CLASS_MAX + 1, false},
+        {POOL_CLASS_MAX + 1, POOL_CLASS_MAX + 1, true}, // From malloc: exact.
+        {POOL_CLASS_MAX + 1, POOL_CLASS_MAX + 2, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t size = cases[i].old_size;
+        char *block = pool_alloc(pool, MEMORY_OTHER, size);
+        ck_assert_int_eq(pool_refit(block, size, cases[i].new_size), cases[i].serves);
+        size = cases[i].serves ? cases[i].new_size : size;
+        memset(block, 'x', size);
+        block = pool_resize(pool, MEMORY_OTHER, block, size, size + 50000);
+        ck_assert(block[0] == 'x' && block[size - 1] == 'x');
+        pool_free(pool, MEMORY_OTHER, block, size + 50000);
+    }
+    ck_assert_uint_eq(usage_of(depot, MEMORY_OTHER), 0);
+    pool_destroy(pool);
+    depot_destroy(depot);
+}
+
 #ifdef FASTKV_CHECKED
 TEST(the_nth_allocation_fails_once)
 {
@@ -354,9 +386,9 @@ TEST(a_chunk_is_cleared_counted_and_given_back)
             chunk[at] = 'x';
         }
         ck_assert(is_clear);
+        ck_assert_uint_eq((uintptr_t)chunk % POOL_CHUNK_SIZE, 0);
 #ifndef FASTKV_CHECKED
         ck_assert_uint_ge(depot_mapped_bytes(depot), POOL_CHUNK_SIZE);
-        ck_assert_uint_eq((uintptr_t)chunk % POOL_CHUNK_SIZE, 0);
 #endif
         pool_free_chunk(pool, MEMORY_KEYSPACE, chunk);
         ck_assert_uint_eq(usage_of(depot, MEMORY_KEYSPACE), 0);

@@ -290,3 +290,35 @@ TEST(getdel_takes_the_string)
     EXPECT(h, "STRLEN k", ":0\r\n");
     harness_destroy(h);
 }
+
+/* Entries around the largest size that pools have classes for: their blocks are no longer
+ * rounded, and a value that grows stays where it is or moves out, whatever the key's size. */
+TEST(keys_of_any_size_are_appended_to)
+{
+    enum { KEY_MIN = 16000, KEY_MAX = 17000, VALUE_SIZE = 2000 };
+    struct harness *h = harness_create();
+    char *name = malloc(KEY_MAX);
+    char *value = malloc(VALUE_SIZE);
+    ck_assert(name != NULL && value != NULL);
+    memset(name, 'k', KEY_MAX);
+    memset(value, 'v', VALUE_SIZE);
+    for (size_t size = KEY_MIN; size <= KEY_MAX; size += 10) {
+        struct bytes reply;
+        struct bytes key = bytes_make(name, size);
+        struct bytes set[] = {BYTES("SET"), key, bytes_make(value, VALUE_SIZE)};
+        const struct bytes append[] = {BYTES("APPEND"), key, BYTES("tail")};
+        ck_assert_int_eq(harness_try(h, set, 3, &reply), CALL_DONE);
+        ck_assert_int_eq(harness_try(h, append, 3, &reply), CALL_DONE);
+        ck_assert_str_eq(reply.data, ":2004\r\n");
+        ck_assert_int_eq(harness_try(h, append, 3, &reply), CALL_DONE);
+        ck_assert_str_eq(reply.data, ":2008\r\n");
+        set[2] = BYTES("12"); // An integer in the place of a block of its own.
+        ck_assert_int_eq(harness_try(h, set, 3, &reply), CALL_DONE);
+        ck_assert_int_eq(harness_try(h, append, 3, &reply), CALL_DONE);
+        ck_assert_str_eq(reply.data, ":6\r\n");
+    }
+    keyspace_validate(h->keyspace);
+    free(value);
+    free(name);
+    harness_destroy(h);
+}
