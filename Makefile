@@ -70,4 +70,4 @@ install: all
 	@meson install -C build --no-rebuild
 
 clean:
-	rm -rf build build-san build-tsan build-clang build-fuzz
+	rm -rf build build-san build-san-pools build-tsan build-clang build-fuzz
