@@ -111,6 +111,7 @@ void call_prepare(struct call *call, struct call_context *context, struct sessio
     call->context = context;
     call->out_of_memory = false;
     call->wrong_arity = false;
+    call->is_in_group = false;
     if (UNLIKELY(command == NULL)) {
         return;
     }
@@ -172,34 +173,93 @@ static enum call_outcome answer_mistake(struct call *call)
     return CALL_DONE;
 }
 
-enum call_outcome call_execute(struct call *call, struct reply *reply, struct waiter *waiter)
+// Whether the handler is not to be run: the client's mistake, or no memory to begin with.
+static inline bool is_mistake(const struct call *call)
 {
-    const struct command *command = call->command;
-    call->reply = reply;
-    call->waiter = waiter;
-    call->outcome = CALL_DONE;
-    if (UNLIKELY(command == NULL || call->wrong_arity || call->out_of_memory)) {
-        return answer_mistake(call);
+    return call->command == NULL || call->wrong_arity || call->out_of_memory;
+}
+
+bool call_may_edit(struct call *call, struct waiter *waiter)
+{
+    if (LIKELY((call->command->flags & COMMAND_EDITS) == 0 ||
+               !keyspace_has_walks(call->access.keyspace))) {
+        return true;
     }
+    call->access.counts_lookups = false;
+    for (uint32_t i = 0; i < call->key_count; i++) {
+        if (!keyspace_may_change(&call->access, &call->keys[i], waiter)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum call_outcome call_begin(struct call *call, struct waiter *waiter)
+{
+    if (UNLIKELY(is_mistake(call))) {
+        return CALL_DONE;
+    }
+    const struct command *command = call->command;
     struct access *access = &call->access;
     access_open(access, access->keyspace, access->thread, call->session->db, access->now_ms);
-    access->counts_lookups = (command->flags & COMMAND_READS) != 0;
     if ((command->flags & COMMAND_NEEDS_MEMORY) != 0) {
         if (UNLIKELY(!access_may_store(access, waiter))) {
             return CALL_WAITS;
         }
         if (UNLIKELY(access_open_for_writing(access) < 0)) {
-            call_out_of_memory(call);
+            call->out_of_memory = true;
             return CALL_DONE;
         }
     }
-    uint32_t locked = call->shard_count;
-    if (UNLIKELY(!access_lock(access, call->shards, locked, waiter))) {
+    if (UNLIKELY(!access_lock(access, call->shards, call->shard_count, waiter))) {
         return CALL_WAITS;
     }
-    command->handler(call);
-    access_unlock(access, call->shards, locked);
+    if (UNLIKELY(!call_may_edit(call, waiter))) {
+        access_unlock(access, call->shards, call->shard_count);
+        return CALL_WAITS;
+    }
+    return CALL_DONE;
+}
+
+// In a group, do now what a handler left to the background.
+static void run_deferred_now(struct call *call)
+{
+    struct deferred deferred = {.access = call->access, .reply = call->reply};
+    call->job(&deferred, call->job_state);
+    pool_free(call->access.thread->pool, MEMORY_JOB, call->job_state, call->job_state_size);
+    call->outcome = CALL_DONE;
+}
+
+enum call_outcome call_run(struct call *call, struct reply *reply)
+{
+    call->reply = reply;
+    call->outcome = CALL_DONE;
+    if (UNLIKELY(is_mistake(call))) {
+        return answer_mistake(call);
+    }
+    call->access.counts_lookups = (call->command->flags & COMMAND_READS) != 0;
+    call->command->handler(call);
+    if (UNLIKELY(call->outcome == CALL_DEFERRED && call->is_in_group)) {
+        run_deferred_now(call);
+    }
     return call->outcome;
+}
+
+void call_end(struct call *call)
+{
+    if (LIKELY(!is_mistake(call))) {
+        access_unlock(&call->access, call->shards, call->shard_count);
+    }
+}
+
+enum call_outcome call_execute(struct call *call, struct reply *reply, struct waiter *waiter)
+{
+    if (UNLIKELY(call_begin(call, waiter) == CALL_WAITS)) {
+        return CALL_WAITS;
+    }
+    enum call_outcome outcome = call_run(call, reply);
+    call_end(call);
+    return outcome;
 }
 
 void call_release(struct call *call, const struct call_context *context)
@@ -211,11 +271,6 @@ void call_release(struct call *call, const struct call_context *context)
 }
 
 // ---- for handlers ----
-
-void call_wait(struct call *call)
-{
-    call->outcome = CALL_WAITS;
-}
 
 void *call_defer(struct call *call, call_job job, size_t size)
 {
@@ -292,19 +347,6 @@ bool call_find(struct call *call, enum value_type type, struct entry **entry_out
     *entry_out = entry;
     if (entry != NULL && UNLIKELY(entry_type(entry) != type)) {
         reply_wrong_type(call->reply);
-        return false;
-    }
-    return true;
-}
-
-bool call_find_to_change(struct call *call, enum value_type type, struct entry **entry_out)
-{
-    if (!call_find(call, type, entry_out)) {
-        return false;
-    }
-    if (*entry_out != NULL &&
-        UNLIKELY(!keyspace_may_change(&call->access, *entry_out, call->waiter))) {
-        call_wait(call);
         return false;
     }
     return true;

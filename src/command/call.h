@@ -1,15 +1,19 @@
 /* call.h - one execution of a command: what its handler is lent.
  *
- *   dispatch: find the command, check arity, hash the keys     call_prepare
- *             prefetch, over a batch of calls                  keyspace_prefetch_*
- *             lock the keys' shards, run the handler, unlock   call_execute
+ *   call_prepare   find the command, check its arity, hash its keys
+ *                  prefetch, over a batch of calls                       keyspace_prefetch_*
+ *   call_begin     memory, the shards' locks, values that are walked    may say "wait"
+ *   call_run       the handler                                          cannot wait
+ *   call_end       tell what was touched, unlock
+ *
+ * Only call_begin waits: then nothing was answered, changed or locked, and the whole call is
+ * executed again when its waiter is woken. Calls that are one unit (EXEC, scripts) begin and
+ * end together: command/group.h.
  *
  * A handler reads call->argv, uses call->access on call->keys, and answers through
- * call->reply; it knows no protocol, no socket and no clock. It answers exactly
- * once, except when it
- *   - waits:    call_wait(call) after keyspace_may_change or a busy shard said no: nothing was
- *               answered or changed; the whole call is executed again when woken;
- *   - defers:   call_defer(call, ...): a background thread answers.
+ * call->reply; it knows no protocol, no socket and no clock. It answers exactly once, or
+ * defers: call_defer(call, ...) lets a background thread answer. In a group the deferred work
+ * is done at once instead.
  *
  * Threads: the worker or background thread that executes it.
  */
@@ -59,14 +63,13 @@ struct call {
     struct reply *reply;
     struct session *session;
     const struct call_context *context;
-    struct waiter *waiter; // Woken when a call that waits should be executed again.
-
-    enum call_outcome outcome;
-    call_job job; // CALL_DEFERRED
+    enum call_outcome outcome; // Of the handler.
+    call_job job;              // CALL_DEFERRED
     void *job_state;
     size_t job_state_size;
     bool out_of_memory; // call_prepare failed; call_execute answers the error.
     bool wrong_arity;   // The same.
+    bool is_in_group;   // Begins and ends with others (command/group.h).
 };
 
 /* Room for the keys of calls and for as many shards; call_prepare takes from the front. */
@@ -93,9 +96,25 @@ struct call_context {
 void call_prepare(struct call *call, struct call_context *context, struct session *session,
                   const struct bytes *argv, uint32_t argc);
 
-/* Lock, run, unlock. Uses the session's database of now, so that a SELECT earlier in
- * the same batch counts. Call again after the waiter was woken when it says
- * CALL_WAITS; access.now_ms may be brought up to date before. */
+/* Get what the call needs: memory, the locks of its shards, values that nobody walks if it
+ * edits them. Uses the session's database of now, so that a SELECT earlier in the same batch
+ * counts. CALL_DONE: call_run and call_end must follow. CALL_WAITS: nothing is held, and
+ * `waiter` is woken, once, when it is worth another try; access.now_ms may be brought up to
+ * date before. */
+enum call_outcome call_begin(struct call *call, struct waiter *waiter);
+
+/* Run the handler, or answer the client's mistake. CALL_DONE, or CALL_DEFERRED: call->job is
+ * to be run in the background. */
+enum call_outcome call_run(struct call *call, struct reply *reply);
+
+/* Let go of what call_begin took. */
+void call_end(struct call *call);
+
+/* Whether the values that the call edits, whose shards are locked, may be changed now. If not,
+ * `waiter` is woken, once, when it is worth another try. */
+NODISCARD bool call_may_edit(struct call *call, struct waiter *waiter);
+
+/* Begin, run and end a call by itself. */
 enum call_outcome call_execute(struct call *call, struct reply *reply, struct waiter *waiter);
 
 /* Whether the call looks up a member of a sorted set. */
@@ -117,9 +136,6 @@ void call_prefetch_members(const struct call *const *calls, unsigned count);
 void call_release(struct call *call, const struct call_context *context);
 
 /* ---- for handlers ---- */
-
-/* Leave without an answer: call->waiter will be woken. */
-void call_wait(struct call *call);
 
 /* Answer from a background thread: `job` gets the block of `size` bytes returned
  * here, zeroed, for the handler to fill; it is freed after the job. NULL when out of

@@ -22,6 +22,7 @@ enum command_flag {
     COMMAND_NEEDS_MEMORY = 1 << 2, // May take more memory.
     COMMAND_FAST = 1 << 3,         // O(1) or O(log n).
     COMMAND_LOCKS_ITSELF = 1 << 4, // Walks the keyspace; dispatch locks nothing.
+    COMMAND_EDITS = 1 << 5,        // Changes values in place: waits while they are walked.
 };
 
 enum command_group {

@@ -1,6 +1,6 @@
 /* handler.h - what the handlers of commands share.
  *
- * A handler is `void handle_name(struct call *call)`. It answers exactly once, or waits or defers (call.h). The helpers that
+ * A handler is `void handle_name(struct call *call)`. It answers exactly once, or defers (call.h). The helpers that
  * return bool have answered the client's mistake when they return false.
  *
  * Threads: as call.h.
@@ -31,10 +31,6 @@ NODISCARD bool call_integer(struct call *call, uint32_t index, int64_t *value_ou
 /* Find the entry under the call's first key, which must be of `type`: *entry_out is NULL
  * when it is absent. */
 NODISCARD bool call_find(struct call *call, enum value_type type, struct entry **entry_out);
-
-/* The same for a value that the call is about to change: also false when that must wait. */
-NODISCARD bool call_find_to_change(struct call *call, enum value_type type,
-                                   struct entry **entry_out);
 
 /* Answer with the string at an entry, lending long ones to the sink. */
 void reply_string(struct call *call, const struct entry *entry);

@@ -218,8 +218,8 @@ static bool parse_search(struct call *call, struct search *search)
     return true;
 }
 
-/* One step of SCAN on the worker itself. A busy shard ends the step if there was any
- * progress; if there was none, the call waits for it. */
+/* One step of SCAN on the worker itself; a busy shard ends it. False when there was no
+ * progress at all: a background thread can wait for the shard. */
 static bool scan_step(struct call *call, struct search *search)
 {
     struct keyspace_walk walk = {
@@ -227,17 +227,10 @@ static bool scan_step(struct call *call, struct search *search)
         .elements_min = (size_t)search->count,
         .shards_max = SCAN_SHARDS_MAX,
     };
-    if (keyspace_scan(&call->access, &walk, consider, search) || walk.cursor != search->cursor) {
-        search->cursor = walk.cursor;
-        return true;
-    }
-    walk.waiter = call->waiter;
-    if (keyspace_scan(&call->access, &walk, consider, search)) {
-        search->cursor = walk.cursor;
-        return true;
-    }
-    call_wait(call);
-    return false;
+    bool is_whole = keyspace_scan(&call->access, &walk, consider, search);
+    bool has_progress = is_whole || walk.cursor != search->cursor;
+    search->cursor = walk.cursor;
+    return has_progress;
 }
 
 void handle_scan(struct call *call)
@@ -255,5 +248,6 @@ void handle_scan(struct call *call)
         answer_search(&search, call->reply, true);
     } else {
         key_list_deinit(&search.found);
+        defer_search(call, &search, true);
     }
 }

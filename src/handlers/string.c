@@ -255,7 +255,7 @@ void handle_mset(struct call *call)
 void handle_append(struct call *call)
 {
     struct entry *entry;
-    if (!call_find_to_change(call, VALUE_STRING, &entry)) {
+    if (!call_find(call, VALUE_STRING, &entry)) {
         return;
     }
     struct entry_scratch scratch;
@@ -281,7 +281,7 @@ void handle_append(struct call *call)
 static void add_to_integer(struct call *call, int64_t increment)
 {
     struct entry *entry;
-    if (!call_find_to_change(call, VALUE_STRING, &entry)) {
+    if (!call_find(call, VALUE_STRING, &entry)) {
         return;
     }
     int64_t value = 0;

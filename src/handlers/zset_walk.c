@@ -69,7 +69,7 @@ bool defer_zset_span(struct call *call, struct zset *zset, const struct zset_spa
     if (job == NULL) {
         return false;
     }
-    value_hold(zset_value(zset));
+    keyspace_hold(call->access.keyspace, zset_value(zset));
     job->zset = zset;
     job->span = *span;
     return true;

@@ -288,7 +288,7 @@ static void execute_addition(struct addition *addition)
         return;
     }
     int error = 0;
-    if (!call_find_to_change(call, VALUE_ZSET, &entry)) {
+    if (!call_find(call, VALUE_ZSET, &entry)) {
         effect_list_end(&addition->effect, call);
         return;
     }
@@ -364,7 +364,7 @@ static void prefetch_members(const struct call *call, const struct zset *zset, u
 void handle_zrem(struct call *call)
 {
     struct entry *entry;
-    if (!call_find_to_change(call, VALUE_ZSET, &entry)) {
+    if (!call_find(call, VALUE_ZSET, &entry)) {
         return;
     }
     if (entry == NULL) {
@@ -444,7 +444,7 @@ static void pop(struct call *call, bool highest)
 {
     int64_t count;
     struct entry *entry;
-    if (!parse_pop_count(call, &count) || !call_find_to_change(call, VALUE_ZSET, &entry)) {
+    if (!parse_pop_count(call, &count) || !call_find(call, VALUE_ZSET, &entry)) {
         return;
     }
     if (entry == NULL || count == 0) {

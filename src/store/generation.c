@@ -95,17 +95,31 @@ bool access_may_store(struct access *access, struct waiter *waiter)
     return false;
 }
 
+bool access_try_lock(struct access *access, uint32_t shard)
+{
+    if (access->generation == NULL) {
+        return true;
+    }
+    struct lock *lock = &access->generation->tables[shard].lock;
+    return LIKELY(lock_try(lock)) || lock_try_spin(lock);
+}
+
+void access_park(struct access *access, uint32_t shard, struct waiter *waiter)
+{
+    struct generation *generation = access->generation;
+    lock_park(&generation->tables[shard].lock, &generation->queues[shard], waiter);
+}
+
 static __attribute__((noinline)) bool lock_shards(struct access *access, const uint32_t *shards,
                                                   size_t count, struct waiter *waiter)
 {
     struct generation *generation = access->generation;
     for (size_t i = 0; generation != NULL && i < count; i++) {
         DEBUG_ASSERT(i == 0 || shards[i] > shards[i - 1]);
-        struct lock *lock = &generation->tables[shards[i]].lock;
-        if (UNLIKELY(!lock_try(lock)) && !lock_try_spin(lock)) {
+        if (UNLIKELY(!access_try_lock(access, shards[i]))) {
             access_unlock(access, shards, i);
             if (waiter != NULL) {
-                lock_park(lock, &generation->queues[shards[i]], waiter);
+                access_park(access, shards[i], waiter);
             }
             return false;
         }
@@ -236,6 +250,8 @@ void keyspace_flush(struct access *access, int64_t db)
     struct keyspace *keyspace = access->keyspace;
     uint32_t first = db == KEYSPACE_ALL ? 0 : (uint32_t)db;
     uint32_t last = db == KEYSPACE_ALL ? keyspace->options.databases - 1 : (uint32_t)db;
+    lock_wait(&keyspace->flush_lock, &keyspace->flush_queue); // For well under a millisecond.
+    atomic_fetch_add(&keyspace->flushes, 1);
     for (uint32_t i = first; i <= last; i++) {
         // Who loads the pointer from here on begins with an empty database. Who has
         // loaded it before finishes its command on the old content, as if earlier.
@@ -246,7 +262,15 @@ void keyspace_flush(struct access *access, int64_t db)
             access->thread->trash_generations = old;
         }
     }
+    atomic_fetch_add(&keyspace->flushes, 1);
+    lock_release(&keyspace->flush_lock, &keyspace->flush_queue);
     access->generation = NULL;
+}
+
+uint64_t keyspace_flushes(const struct keyspace *keyspace)
+{
+    // Sequentially consistent, as are its changes and the exchanges between them.
+    return atomic_load(&keyspace->flushes);
 }
 
 bool keyspace_take_trash(struct store_thread *thread, struct trash *trash_out)
@@ -335,15 +359,32 @@ void keyspace_drop_lent(struct store_thread *thread, struct value *value)
 void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread, struct value *value)
 {
     struct waiter *waiters;
-    if (release_shared(keyspace, value, &waiters)) {
+    bool is_last = release_shared(keyspace, value, &waiters);
+    // Release: our reads are over. Pairs with keyspace_has_walks.
+    atomic_fetch_sub_explicit(&keyspace->walks, 1, memory_order_release);
+    if (is_last) {
         discard(thread, value);
     }
     waiters_wake(waiters);
 }
 
-bool keyspace_may_change(struct access *access, struct entry *entry, struct waiter *waiter)
+void keyspace_hold(struct keyspace *keyspace, struct value *value)
 {
-    if (entry_encoding(entry) != ENTRY_VALUE) {
+    // Relaxed: who must see it locks the same shard after us.
+    atomic_fetch_add_explicit(&keyspace->walks, 1, memory_order_relaxed);
+    value_hold(value);
+}
+
+bool keyspace_has_walks(const struct keyspace *keyspace)
+{
+    // Acquire pairs with keyspace_unhold: who sees no walk changes what was walked.
+    return atomic_load_explicit(&keyspace->walks, memory_order_acquire) != 0;
+}
+
+bool keyspace_may_change(struct access *access, const struct key *key, struct waiter *waiter)
+{
+    const struct entry *entry = keyspace_find(access, key);
+    if (entry == NULL || entry_encoding(entry) != ENTRY_VALUE) {
         return true;
     }
     struct value *value = entry_value(entry);

@@ -161,6 +161,11 @@ NODISCARD bool access_lock(struct access *access, const uint32_t *shards, size_t
                            struct waiter *waiter);
 void access_unlock(struct access *access, const uint32_t *shards, size_t count);
 
+/* The two halves of it, for one shard: take it or not; and, when it was not to be had, be
+ * woken once, when it is worth another try. */
+NODISCARD bool access_try_lock(struct access *access, uint32_t shard);
+void access_park(struct access *access, uint32_t shard, struct waiter *waiter);
+
 /* Lock one shard, sleeping if need be: for background threads only. */
 void access_lock_wait(struct access *access, uint32_t shard);
 
@@ -205,9 +210,17 @@ NODISCARD int keyspace_set_deadline(struct access *access, const struct key *key
 
 /* ---- values that are being walked ---- */
 
-/* Whether the value at `entry` may be changed now (long strings: always; they are
- * copied if need be). If not, `waiter` is woken when it is worth another try. */
-bool keyspace_may_change(struct access *access, struct entry *entry, struct waiter *waiter);
+/* Hold a value for walking it without its shard's lock, which the caller has now. Until
+ * keyspace_unhold nobody changes it. */
+void keyspace_hold(struct keyspace *keyspace, struct value *value);
+
+/* Whether any value is held so: false is certain for values whose shards the caller has
+ * locked. */
+bool keyspace_has_walks(const struct keyspace *keyspace);
+
+/* Whether the value under `key`, if there is one, may be changed now (long strings: always;
+ * they are copied if need be). If not, `waiter` is woken when it is worth another try. */
+bool keyspace_may_change(struct access *access, const struct key *key, struct waiter *waiter);
 
 /* Let go of a value that a reply was lent (a string): frees it if that was the last
  * reference. From any thread, locks or not. */
@@ -237,9 +250,7 @@ struct keyspace_walk {
     uint64_t cursor;     // 0 to begin.
     size_t elements_min; // Stop after at least so many elements,
     uint32_t shards_max; // or after so many shards.
-    bool may_wait;       // Background threads: sleep for busy shards. Workers: skip the
-                         // call's rest; walk->waiter is woken.
-    struct waiter *waiter;
+    bool may_wait;       // Background threads: sleep for busy shards. Workers: end there.
 };
 
 /* Visit live entries from walk->cursor on, each shard under its lock, and move the
@@ -256,6 +267,10 @@ bool keyspace_random(struct access *access, struct random *random, keyspace_visi
  * old content goes to the thread's trash. Needs no lock; cannot fail. */
 enum { KEYSPACE_ALL = -1 };
 void keyspace_flush(struct access *access, int64_t db);
+
+/* Twice the number of flushes, plus one while one is under way. Who opens several databases
+ * and sees the same even number before and after has opened them at one moment. */
+uint64_t keyspace_flushes(const struct keyspace *keyspace);
 
 /* ---- expiry ---- */
 

@@ -54,6 +54,10 @@ struct keyspace {
     _Atomic uint64_t *planned; // Per tender: when it means to wake; DEADLINE_NONE: never.
     struct depot *depot;
     struct pool *pool;        // For what lives as long as the keyspace. Guarded by threads_lock.
+    _Atomic uint64_t flushes; // See keyspace_flushes. Raised by whoever holds flush_lock.
+    struct lock flush_lock;
+    struct wait_queue flush_queue;
+    _Atomic uint32_t walks;   // Values held for walking (keyspace_hold).
     struct lock waiters_lock; // Guards value->waiters while the value is shared.
     struct wait_queue waiters_queue;
     pthread_mutex_t threads_lock; // Guards threads.

@@ -34,7 +34,7 @@ static bool lock_for(struct access *access, const struct keyspace_walk *walk, ui
         access_lock_wait(access, shard);
         return true;
     }
-    return access_lock(access, &shard, 1, walk->waiter);
+    return access_try_lock(access, shard);
 }
 
 bool keyspace_scan(struct access *access, struct keyspace_walk *walk, keyspace_visit visit,

@@ -107,6 +107,9 @@ static void run_job(struct harness *harness, struct call *call, struct reply *re
 {
     struct store_thread *thread = harness->background_thread;
     struct deferred background = {.reply = reply};
+    if (harness->before_job != NULL) {
+        harness->before_job(harness);
+    }
     pool_quiesce(harness->thread->pool);
     pool_online(thread->pool);
     access_open(&background.access, harness->keyspace, thread, call->access.db,

@@ -24,7 +24,8 @@ struct harness {
     struct call_context context;            // context.now_ms and context.effects are the test's.
     struct session session;
     struct waiter waiter;
-    bool woken;               // The waiter was woken.
+    void (*before_job)(struct harness *harness); // Called before a deferred job; NULL: not.
+    bool woken;                                  // The waiter was woken.
     bool lends;               // The sink borrows long strings, as a server's does.
     bool was_deferred;        // The last command was answered by a background job.
     struct string_sink *sink; // Private.

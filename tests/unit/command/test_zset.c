@@ -309,7 +309,7 @@ TEST(who_changes_a_held_set_waits_and_who_deletes_it_does_not)
         char line[64];
         (void)snprintf(line, sizeof(line), "%s", lines[i]);
         uint32_t count = harness_split(line, words, 8);
-        value_hold(value);
+        keyspace_hold(h->keyspace, value);
         h->woken = false;
         ck_assert_int_eq(harness_try(h, words, count, &reply), CALL_WAITS);
         ck_assert(!h->woken);
@@ -321,7 +321,7 @@ TEST(who_changes_a_held_set_waits_and_who_deletes_it_does_not)
         free(after);
     }
     struct value *value = value_at(h, "z");
-    value_hold(value);
+    keyspace_hold(h->keyspace, value);
     EXPECT(h, "DEL z", ":1\r\n");
     EXPECT(h, "ZADD z 1 a", ":1\r\n");
     keyspace_unhold(h->keyspace, h->thread, value);
