@@ -1,16 +1,27 @@
 /* loop.c - choosing a back-end, and calling it. */
 #include "net/loop.h"
 
+#include "net/kernel.h"
+
 #include <stddef.h>
 
 int loop_open(enum loop_kind kind, struct loop **loop_out, int *refusal_out)
 {
-    int refusal = kind == LOOP_EPOLL ? 0 : loop_uring_ops.open(loop_out);
-    if (kind == LOOP_URING) {
+    return loop_open_with(&(struct loop_options){.kind = kind}, loop_out, refusal_out);
+}
+
+int loop_open_with(const struct loop_options *options, struct loop **loop_out, int *refusal_out)
+{
+    struct loop_options all = *options;
+    if (all.kernel == NULL) {
+        all.kernel = &loop_kernel_system;
+    }
+    int refusal = all.kind == LOOP_EPOLL ? 0 : loop_uring_ops.open(&all, loop_out);
+    if (all.kind == LOOP_URING) {
         return refusal;
     }
-    if (kind == LOOP_EPOLL || refusal < 0) {
-        int error = loop_epoll_ops.open(loop_out);
+    if (all.kind == LOOP_EPOLL || refusal < 0) {
+        int error = loop_epoll_ops.open(&all, loop_out);
         if (error < 0) {
             return error;
         }

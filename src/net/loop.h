@@ -70,9 +70,20 @@ struct loop_event {
 enum loop_send_mode { LOOP_SEND_ONCE, LOOP_SEND_WAIT };
 
 struct loop;
+struct loop_kernel;
+
+enum loop_kind { LOOP_AUTO, LOOP_URING, LOOP_EPOLL };
+
+/* How to open a loop; zeroes are the usual. */
+struct loop_options {
+    enum loop_kind kind;
+    unsigned queue_entries;           // A power of two: of io_uring's submission queue,
+                                      // or events that epoll tells at once.
+    const struct loop_kernel *kernel; // See net/kernel.h.
+};
 
 struct loop_ops {
-    int (*open)(struct loop **loop_out);
+    int (*open)(const struct loop_options *options, struct loop **loop_out);
     void (*close)(struct loop *loop);
     int (*watch)(struct loop *loop, int fd);
     int (*add)(struct loop *loop, struct stream *stream, int fd);
@@ -88,16 +99,19 @@ struct loop_ops {
 /* The common head of both back-ends' loops. */
 struct loop {
     const struct loop_ops *ops;
+    const struct loop_kernel *kernel;
 };
 
 extern const struct loop_ops loop_uring_ops;
 extern const struct loop_ops loop_epoll_ops;
 
-enum loop_kind { LOOP_AUTO, LOOP_URING, LOOP_EPOLL };
-
 /* Open a loop. LOOP_AUTO takes epoll where io_uring is refused and says why in
  * *refusal_out (0 or negative errno; may be NULL). 0 or negative errno. */
 NODISCARD int loop_open(enum loop_kind kind, struct loop **loop_out, int *refusal_out);
+
+/* The same with all options. */
+NODISCARD int loop_open_with(const struct loop_options *options, struct loop **loop_out,
+                             int *refusal_out);
 
 /* Close it; its streams must have been closed before. NULL is fine. */
 void loop_close(struct loop *loop);
@@ -128,6 +142,8 @@ void loop_send(struct loop *loop, struct stream *stream, const struct iovec *par
 void loop_shut(struct loop *loop, struct stream *stream);
 
 /* One turn. Sleeps up to `timeout_us` (negative: for ever; 0: not at all) unless
- * something is ready. 0 or negative errno, which is fatal for the loop. */
+ * something is ready. 0 or negative errno: then the turn is not over, no send is either,
+ * and nothing is lost. It goes on when loop_wait is called again, and nothing else may be
+ * called before, but loop_close. -ENOMEM may pass. */
 NODISCARD int loop_wait(struct loop *loop, int64_t timeout_us, const struct loop_event **events_out,
                         size_t *count_out);

@@ -56,12 +56,18 @@ struct loop_epoll {
     struct stream_queue to_receive;
     char *input;
     size_t input_used;
+    unsigned ready_max;
     struct epoll_event ready[KERNEL_EVENTS];
 };
 
 static struct loop_epoll *epoll_of(struct loop *loop)
 {
     return (struct loop_epoll *)loop;
+}
+
+static const struct loop_kernel *kernel_of(const struct loop_epoll *epoll)
+{
+    return epoll->loop.kernel;
 }
 
 static void list_push(struct loop_epoll *epoll, struct stream *stream)
@@ -81,7 +87,8 @@ static int control(struct loop_epoll *epoll, int operation, struct stream *strea
 {
     struct epoll_event event = {.events = events | EPOLLIN | EPOLLRDHUP | EPOLLET,
                                 .data.ptr = stream};
-    return epoll_ctl(epoll->epoll, operation, stream->fd, &event) < 0 ? -errno : 0;
+    return kernel_of(epoll)->epoll_ctl(epoll->epoll, operation, stream->fd, &event) < 0 ? -errno
+                                                                                        : 0;
 }
 
 static int epoll_watch(struct loop *loop, int fd)
@@ -89,19 +96,17 @@ static int epoll_watch(struct loop *loop, int fd)
     struct loop_epoll *epoll = epoll_of(loop);
     ASSERT(epoll->watched_fd < 0);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    if (epoll_ctl(epoll->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
+    if (kernel_of(epoll)->epoll_ctl(epoll->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
         return -errno;
     }
     epoll->watched_fd = fd;
-    return 0;
+    return event_lists_reserve(epoll->lists, epoll->stream_count);
 }
 
 static int epoll_add(struct loop *loop, struct stream *stream, int fd)
 {
     struct loop_epoll *epoll = epoll_of(loop);
-    size_t room = (epoll->stream_count + 1) * EVENTS_RESERVED_PER_STREAM;
-    if (event_list_reserve(&epoll->lists[0], room) < 0 ||
-        event_list_reserve(&epoll->lists[1], room) < 0) {
+    if (event_lists_reserve(epoll->lists, epoll->stream_count + 1) < 0) {
         return -ENOMEM;
     }
     *stream = (struct stream){.fd = fd, .in_kernel = epoll->turn - 1};
@@ -147,13 +152,15 @@ static void drop_events(struct event_list *list, const struct stream *stream)
 }
 
 /* The bytes taken, 0 if the socket is full, or negative errno. */
-static ssize_t try_send(int fd, struct iovec *parts, unsigned count)
+static ssize_t try_send(const struct loop_kernel *kernel, int fd, struct iovec *parts,
+                        unsigned count)
 {
+    enum { FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL };
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
     ssize_t sent;
     do {
-        sent = count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL)
-                          : sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent = count == 1 ? kernel->send(fd, parts->iov_base, parts->iov_len, FLAGS)
+                          : kernel->sendmsg(fd, &message, FLAGS);
     } while (sent < 0 && errno == EINTR);
     if (sent >= 0) {
         return sent;
@@ -188,7 +195,8 @@ static void advance(struct unsent *unsent, size_t sent)
 static int begin_waiting(struct loop_epoll *epoll, struct stream *stream, const struct iovec *parts,
                          unsigned count, size_t sent)
 {
-    struct unsent *unsent = malloc(sizeof(*unsent) + count * sizeof(*parts));
+    struct unsent *unsent =
+        kernel_of(epoll)->realloc(NULL, sizeof(*unsent) + count * sizeof(*parts));
     if (unsent == NULL) {
         return -ENOMEM;
     }
@@ -214,7 +222,7 @@ static void epoll_send(struct loop *loop, struct stream *stream, const struct io
     ASSERT(stream->unsent == NULL);
     struct iovec copy[LOOP_SEND_PARTS_MAX];
     memcpy(copy, parts, count * sizeof(*parts));
-    ssize_t sent = try_send(stream->fd, copy, count);
+    ssize_t sent = try_send(kernel_of(epoll), stream->fd, copy, count);
     size_t size = size_of_parts(parts, count);
     bool whole = sent == (ssize_t)size;
     if (mode == LOOP_SEND_ONCE && whole) {
@@ -236,7 +244,8 @@ static void go_on_sending(struct loop_epoll *epoll, struct stream *stream)
     struct unsent *unsent = stream->unsent;
     ssize_t sent;
     do {
-        sent = try_send(stream->fd, unsent->parts + unsent->first, unsent->count - unsent->first);
+        sent = try_send(kernel_of(epoll), stream->fd, unsent->parts + unsent->first,
+                        unsent->count - unsent->first);
         if (sent == 0) {
             return;
         }
@@ -282,9 +291,9 @@ static void epoll_shut(struct loop *loop, struct stream *stream)
     free(stream->unsent);
     stream->unsent = NULL;
     // Closing removes it too, but not while another process has a copy.
-    (void)epoll_ctl(epoll->epoll, EPOLL_CTL_DEL, stream->fd, NULL);
-    shutdown(stream->fd, SHUT_RDWR);
-    close(stream->fd);
+    (void)kernel_of(epoll)->epoll_ctl(epoll->epoll, EPOLL_CTL_DEL, stream->fd, NULL);
+    (void)kernel_of(epoll)->shutdown(stream->fd, SHUT_RDWR);
+    (void)kernel_of(epoll)->close(stream->fd);
     stream->fd = -1;
     epoll->stream_count--;
     event_list_add(epoll->filling, LOOP_CLOSED, stream);
@@ -311,7 +320,7 @@ static void on_ready(struct loop_epoll *epoll, struct stream *stream, uint32_t e
 static bool receive(struct loop_epoll *epoll, struct stream *stream)
 {
     char *input = epoll->input + epoll->input_used;
-    ssize_t size = recv(stream->fd, input, RECEIVE_MAX, MSG_DONTWAIT);
+    ssize_t size = kernel_of(epoll)->recv(stream->fd, input, RECEIVE_MAX, MSG_DONTWAIT);
     if (LIKELY(size > 0)) {
         event_list_add(epoll->filling, LOOP_DATA, stream)->data = bytes_make(input, (size_t)size);
         epoll->input_used += ((size_t)size + INPUT_ALIGNMENT - 1) & ~(size_t)(INPUT_ALIGNMENT - 1);
@@ -329,17 +338,13 @@ static bool receive(struct loop_epoll *epoll, struct stream *stream)
     return false;
 }
 
-/* Receive once from each in the list, as long as there is room. 0 or negative errno. */
-static int receive_from_listed(struct loop_epoll *epoll)
+/* Receive once from each in the list, as long as there is room. */
+static void receive_from_listed(struct loop_epoll *epoll)
 {
     struct stream *last = epoll->to_receive.last;
     struct stream *stream = NULL;
     while (epoll->to_receive.first != NULL && stream != last &&
            epoll->input_used + RECEIVE_MAX <= INPUT_SIZE) {
-        int error = event_list_reserve(epoll->filling, epoll->filling->count + 1);
-        if (error < 0) {
-            return error;
-        }
         stream = list_pop(epoll);
         if ((stream->state & PAUSED) != 0) {
             continue;
@@ -350,7 +355,6 @@ static int receive_from_listed(struct loop_epoll *epoll)
             stream->state &= ~(uint32_t)READABLE;
         }
     }
-    return 0;
 }
 
 static void on_watched(struct loop_epoll *epoll)
@@ -364,25 +368,15 @@ static void on_watched(struct loop_epoll *epoll)
 /* The number of kernel events, or negative errno. */
 static int wait_for_kernel(struct loop_epoll *epoll, int64_t timeout_us)
 {
-    int count;
-    if (timeout_us <= 0) {
-        count = epoll_wait(epoll->epoll, epoll->ready, KERNEL_EVENTS, timeout_us < 0 ? -1 : 0);
-    } else {
-        struct timespec timeout = {.tv_sec = timeout_us / 1000000,
-                                   .tv_nsec = timeout_us % 1000000 * 1000};
-        count = epoll_pwait2(epoll->epoll, epoll->ready, KERNEL_EVENTS, &timeout, NULL);
-        if (count < 0 && errno == ENOSYS) { // Before Linux 5.11.
-            int64_t timeout_ms = (timeout_us + 999) / 1000;
-            count = epoll_wait(epoll->epoll, epoll->ready, KERNEL_EVENTS,
-                               timeout_ms < INT32_MAX ? (int)timeout_ms : INT32_MAX);
-        }
-    }
+    int count =
+        kernel_of(epoll)->epoll_wait(epoll->epoll, epoll->ready, (int)epoll->ready_max, timeout_us);
     if (count < 0) {
         return errno == EINTR ? 0 : -errno;
     }
     return count;
 }
 
+/* Fails only before the kernel has told anything: there is room for all events. */
 static int epoll_loop_wait(struct loop *loop, int64_t timeout_us,
                            const struct loop_event **events_out, size_t *count_out)
 {
@@ -393,11 +387,6 @@ static int epoll_loop_wait(struct loop *loop, int64_t timeout_us,
     if (count < 0) {
         return count;
     }
-    // Each may end a waiting send, or be the watched descriptor.
-    int error = event_list_reserve(epoll->filling, epoll->filling->count + (size_t)count);
-    if (error < 0) {
-        return error;
-    }
     for (int i = 0; i < count; i++) {
         struct stream *stream = epoll->ready[i].data.ptr;
         if (UNLIKELY(stream == NULL)) {
@@ -406,10 +395,7 @@ static int epoll_loop_wait(struct loop *loop, int64_t timeout_us,
             on_ready(epoll, stream, epoll->ready[i].events);
         }
     }
-    error = receive_from_listed(epoll);
-    if (error < 0) {
-        return error;
-    }
+    receive_from_listed(epoll);
     struct event_list *lent = epoll->filling;
     epoll->filling = lent == &epoll->lists[0] ? &epoll->lists[1] : &epoll->lists[0];
     epoll->filling->count = 0;
@@ -419,24 +405,27 @@ static int epoll_loop_wait(struct loop *loop, int64_t timeout_us,
     return 0;
 }
 
-static int epoll_open(struct loop **loop_out)
+static int epoll_open(const struct loop_options *options, struct loop **loop_out)
 {
     struct loop_epoll *epoll = calloc(1, sizeof(*epoll));
     char *input = malloc(INPUT_SIZE);
-    int fd = epoll_create1(EPOLL_CLOEXEC);
+    int fd = options->kernel->epoll_create(EPOLL_CLOEXEC);
     if (epoll == NULL || input == NULL || fd < 0) {
         int error = fd < 0 ? -errno : -ENOMEM;
         free(epoll);
         free(input);
         if (fd >= 0) {
-            close(fd);
+            (void)options->kernel->close(fd);
         }
         return error;
     }
-    epoll->loop.ops = &loop_epoll_ops;
+    epoll->loop = (struct loop){.ops = &loop_epoll_ops, .kernel = options->kernel};
     epoll->epoll = fd;
     epoll->watched_fd = -1;
+    epoll->lists[0].kernel = epoll->lists[1].kernel = options->kernel;
     epoll->filling = &epoll->lists[0];
+    unsigned entries = options->queue_entries;
+    epoll->ready_max = entries != 0 && entries < KERNEL_EVENTS ? entries : KERNEL_EVENTS;
     epoll->input = input;
     *loop_out = &epoll->loop;
     return 0;
@@ -445,7 +434,7 @@ static int epoll_open(struct loop **loop_out)
 static void epoll_close(struct loop *loop)
 {
     struct loop_epoll *epoll = epoll_of(loop);
-    close(epoll->epoll);
+    (void)kernel_of(epoll)->close(epoll->epoll);
     free(epoll->input);
     free(epoll->lists[0].items);
     free(epoll->lists[1].items);

@@ -3,24 +3,27 @@
  *
  * A loop has two lists. While the caller reads the one lent by loop_wait, what
  * loop_send and loop_shut have to tell is added to the other, with which the next
- * turn begins. Room for that is reserved when a stream is added, so that only
- * loop_wait and loop_add can run out of memory.
+ * turn begins. Room is reserved when a stream is added, for all that one turn of epoll can
+ * have to tell. io_uring may bring more, and makes room before it takes it in.
  *
  * Threads: the loop's.
  */
 #pragma once
 
+#include "net/kernel.h"
 #include "net/loop.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 enum {
-    // A stream's LOOP_SENT and LOOP_CLOSED.
-    EVENTS_RESERVED_PER_STREAM = 2,
+    // Of a stream in a turn: the end of its send or of itself, and data or its end.
+    EVENTS_PER_STREAM = 2,
+    EVENTS_BESIDE = 1, // LOOP_WAKE.
 };
 
 struct event_list {
+    const struct loop_kernel *kernel;
     struct loop_event *items;
     size_t count;
     size_t capacity;
@@ -61,13 +64,21 @@ NODISCARD static inline int event_list_reserve(struct event_list *list, size_t c
         return 0;
     }
     size_t larger = list->capacity * 2 > capacity ? list->capacity * 2 : capacity;
-    struct loop_event *items = realloc(list->items, larger * sizeof(*items));
+    struct loop_event *items = list->kernel->realloc(list->items, larger * sizeof(*items));
     if (items == NULL) {
         return -ENOMEM;
     }
     list->items = items;
     list->capacity = larger;
     return 0;
+}
+
+/* Make room in both lists for what `stream_count` streams may have to tell. 0 or -ENOMEM. */
+NODISCARD static inline int event_lists_reserve(struct event_list lists[2], size_t stream_count)
+{
+    size_t capacity = stream_count * EVENTS_PER_STREAM + EVENTS_BESIDE;
+    int error = event_list_reserve(&lists[0], capacity);
+    return error < 0 ? error : event_list_reserve(&lists[1], capacity);
 }
 
 /* Add an event of a kind, all else zero; there is room. */

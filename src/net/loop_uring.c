@@ -65,7 +65,8 @@ struct loop_uring {
     size_t stream_count;
     struct stream_queue to_receive; // Their receives are over and to be begun again.
     unsigned once_queued;           // ONCE sends not yet submitted.
-    unsigned lent_count;
+    unsigned lent_count;            // Buffers that events point into,
+    unsigned finished_count;        // the first of which were lent by the turn before.
     unsigned message_count;
     unsigned part_count;
     int watched_fd;
@@ -83,16 +84,22 @@ static struct loop_uring *uring_of(struct loop *loop)
     return (struct loop_uring *)loop;
 }
 
+static const struct loop_kernel *kernel_of(const struct loop_uring *uring)
+{
+    return uring->loop.kernel;
+}
+
 static bool is_transient(int error)
 {
     return error == -EINTR || error == -EAGAIN || error == -EBUSY || error == -ETIME;
 }
 
-/* Submit without waiting. 0 or negative errno. */
+/* Submit without waiting. Only when all is submitted do the kept messages go: each belongs to
+ * its entry until then. 0 or negative errno. */
 static int submit(struct loop_uring *uring)
 {
     while (io_uring_sq_ready(&uring->ring) > 0) {
-        int submitted = io_uring_submit(&uring->ring);
+        int submitted = kernel_of(uring)->uring_submit(&uring->ring);
         if (submitted < 0 && !is_transient(submitted)) {
             return submitted;
         }
@@ -103,15 +110,19 @@ static int submit(struct loop_uring *uring)
     return 0;
 }
 
-static struct io_uring_sqe *take_sqe(struct loop_uring *uring)
+/* An entry, and room for a message of `parts` parts with it (0: it needs none). Nothing is
+ * submitted between here and the next call, so the caller may fill both in any order. */
+static struct io_uring_sqe *take_sqe(struct loop_uring *uring, unsigned parts)
 {
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
-    if (UNLIKELY(sqe == NULL)) {
+    bool fits =
+        io_uring_sq_space_left(&uring->ring) > 0 &&
+        (parts == 0 || (uring->message_count < MESSAGES && uring->part_count + parts <= PARTS));
+    if (UNLIKELY(!fits)) {
         int error = submit(uring);
         ASSERT(error == 0);
-        sqe = io_uring_get_sqe(&uring->ring);
-        ASSERT(sqe != NULL);
     }
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+    ASSERT(sqe != NULL);
     return sqe;
 }
 
@@ -122,7 +133,7 @@ static uint64_t tagged(const struct stream *stream, enum operation operation)
 
 static void begin_receive(struct loop_uring *uring, struct stream *stream)
 {
-    struct io_uring_sqe *sqe = take_sqe(uring);
+    struct io_uring_sqe *sqe = take_sqe(uring, 0);
     io_uring_prep_recv_multishot(sqe, stream->fd, NULL, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = 0;
@@ -134,14 +145,14 @@ static void begin_receive(struct loop_uring *uring, struct stream *stream)
 /* The receive answers with its last completion. */
 static void cancel_receive(struct loop_uring *uring, const struct stream *stream)
 {
-    struct io_uring_sqe *sqe = take_sqe(uring);
+    struct io_uring_sqe *sqe = take_sqe(uring, 0);
     io_uring_prep_cancel64(sqe, tagged(stream, RECEIVE), 0);
     sqe->user_data = CANCEL;
 }
 
 static void begin_watch(struct loop_uring *uring)
 {
-    struct io_uring_sqe *sqe = take_sqe(uring);
+    struct io_uring_sqe *sqe = take_sqe(uring, 0);
     io_uring_prep_read(sqe, uring->watched_fd, &uring->watched_value, sizeof(uring->watched_value),
                        0);
     sqe->user_data = WATCH;
@@ -159,9 +170,7 @@ static int uring_watch(struct loop *loop, int fd)
 static int uring_add(struct loop *loop, struct stream *stream, int fd)
 {
     struct loop_uring *uring = uring_of(loop);
-    size_t room = (uring->stream_count + 1) * EVENTS_RESERVED_PER_STREAM;
-    if (event_list_reserve(&uring->lists[0], room) < 0 ||
-        event_list_reserve(&uring->lists[1], room) < 0) {
+    if (event_lists_reserve(uring->lists, uring->stream_count + 1) < 0) {
         return -ENOMEM;
     }
     *stream = (struct stream){.fd = fd};
@@ -193,14 +202,11 @@ static void uring_resume(struct loop *loop, struct stream *stream)
     }
 }
 
-/* A copy of the parts that stays until the next submission. */
+/* A copy of the parts that stays until the next submission; take_sqe made room for it. */
 static const struct msghdr *keep_message(struct loop_uring *uring, const struct iovec *parts,
                                          unsigned count)
 {
-    if (uring->message_count == MESSAGES || uring->part_count + count > PARTS) {
-        int error = submit(uring);
-        ASSERT(error == 0);
-    }
+    ASSERT(uring->message_count < MESSAGES && uring->part_count + count <= PARTS);
     struct iovec *kept = &uring->parts[uring->part_count];
     struct msghdr *message = &uring->messages[uring->message_count++];
     memcpy(kept, parts, count * sizeof(*parts));
@@ -216,14 +222,13 @@ static void uring_send(struct loop *loop, struct stream *stream, const struct io
     if ((stream->state & SHUT) != 0) {
         return;
     }
-    // The message first: keeping it may submit, and an entry taken must be whole by then.
-    const struct msghdr *message = count > 1 ? keep_message(uring, parts, count) : NULL;
     bool once = mode == LOOP_SEND_ONCE;
     int flags = MSG_NOSIGNAL | MSG_WAITALL | (once ? MSG_DONTWAIT : 0);
-    struct io_uring_sqe *sqe = take_sqe(uring);
-    if (message == NULL) {
+    struct io_uring_sqe *sqe = take_sqe(uring, count > 1 ? count : 0);
+    if (count == 1) {
         io_uring_prep_send(sqe, stream->fd, parts->iov_base, parts->iov_len, flags);
     } else {
+        const struct msghdr *message = keep_message(uring, parts, count);
         io_uring_prep_sendmsg(sqe, stream->fd, message, (unsigned)flags);
     }
     if (once) {
@@ -238,7 +243,7 @@ static void uring_send(struct loop *loop, struct stream *stream, const struct io
 
 static void finish(struct loop_uring *uring, struct stream *stream)
 {
-    close(stream->fd);
+    (void)kernel_of(uring)->close(stream->fd);
     stream->fd = -1;
     uring->stream_count--;
     event_list_add(uring->filling, LOOP_CLOSED, stream);
@@ -250,12 +255,13 @@ static void uring_shut(struct loop *loop, struct stream *stream)
     if ((stream->state & SHUT) != 0) {
         return;
     }
-    if (uring->once_queued > 0 || stream->in_kernel > 1) {
+    unsigned receives = (stream->state & (RECEIVING | TO_RECEIVE)) != 0;
+    if (uring->once_queued > 0 || stream->in_kernel > receives) {
         int error = submit(uring); // What was sent before goes before.
         ASSERT(error == 0);
     }
     stream->state |= SHUT;
-    shutdown(stream->fd, SHUT_RDWR); // Fails a waiting send.
+    (void)kernel_of(uring)->shutdown(stream->fd, SHUT_RDWR); // Fails a waiting send.
     if (stream->in_kernel == 0) {
         finish(uring, stream);
     } else if ((stream->state & RECEIVING) != 0) {
@@ -263,15 +269,19 @@ static void uring_shut(struct loop *loop, struct stream *stream)
     }
 }
 
+/* Events that a failed wait left behind keep theirs. */
 static void take_back_buffers(struct loop_uring *uring)
 {
-    for (unsigned i = 0; i < uring->lent_count; i++) {
+    unsigned count = uring->finished_count;
+    for (unsigned i = 0; i < count; i++) {
         uint16_t buffer = uring->lent[i];
         io_uring_buf_ring_add(uring->buffer_ring, uring->buffers + (size_t)buffer * BUFFER_SIZE,
                               BUFFER_SIZE, buffer, io_uring_buf_ring_mask(BUFFERS), (int)i);
     }
-    io_uring_buf_ring_advance(uring->buffer_ring, (int)uring->lent_count);
-    uring->lent_count = 0;
+    io_uring_buf_ring_advance(uring->buffer_ring, (int)count);
+    uring->lent_count -= count;
+    uring->finished_count = 0;
+    memmove(uring->lent, uring->lent + count, uring->lent_count * sizeof(uring->lent[0]));
 }
 
 /* Begin to receive in the next turn. Until then it counts as an operation under way, so
@@ -418,7 +428,7 @@ static int collect(struct loop_uring *uring)
         if (LIKELY(!io_uring_cq_has_overflow(ring))) {
             return 0;
         }
-        error = io_uring_get_events(ring);
+        error = kernel_of(uring)->uring_get_events(ring);
         if (error < 0 && !is_transient(error)) {
             return error;
         }
@@ -428,18 +438,7 @@ static int collect(struct loop_uring *uring)
 /* The system call of the turn. 0 or negative errno. */
 static int enter(struct loop_uring *uring, int64_t timeout_us)
 {
-    struct io_uring *ring = &uring->ring;
-    int result;
-    if (timeout_us < 0) {
-        result = io_uring_submit_and_wait(ring, 1);
-    } else if (timeout_us == 0) {
-        result = io_uring_submit_and_get_events(ring);
-    } else {
-        struct __kernel_timespec timeout = {.tv_sec = timeout_us / 1000000,
-                                            .tv_nsec = timeout_us % 1000000 * 1000};
-        struct io_uring_cqe *first;
-        result = io_uring_submit_and_wait_timeout(ring, &first, 1, &timeout, NULL);
-    }
+    int result = kernel_of(uring)->uring_submit_and_wait(&uring->ring, timeout_us);
     if (UNLIKELY(result < 0 && !is_transient(result))) {
         return result;
     }
@@ -452,7 +451,6 @@ static int uring_wait(struct loop *loop, int64_t timeout_us, const struct loop_e
     struct loop_uring *uring = uring_of(loop);
     take_back_buffers(uring);
     begin_receives(uring);
-    uring->failed_sends = 0;
     bool sleeps = uring->filling->count == 0 && uring->to_receive.first == NULL;
     int error = enter(uring, sleeps ? timeout_us : 0);
     if (UNLIKELY(error < 0)) {
@@ -465,6 +463,8 @@ static int uring_wait(struct loop *loop, int64_t timeout_us, const struct loop_e
     struct event_list *lent = uring->filling;
     uring->filling = lent == &uring->lists[0] ? &uring->lists[1] : &uring->lists[0];
     uring->filling->count = 0;
+    uring->failed_sends = 0;
+    uring->finished_count = uring->lent_count;
     *events_out = lent->items;
     *count_out = lent->count;
     return 0;
@@ -487,7 +487,7 @@ static int open_buffers(struct loop_uring *uring)
     (void)madvise(memory, size, MADV_NOHUGEPAGE);
     struct io_uring_buf_reg registration = {.ring_addr = (uintptr_t)memory,
                                             .ring_entries = BUFFERS};
-    int error = io_uring_register_buf_ring(&uring->ring, &registration, 0);
+    int error = kernel_of(uring)->uring_register_buffers(&uring->ring, &registration);
     if (error < 0) {
         munmap(memory, size);
         return error;
@@ -497,6 +497,7 @@ static int open_buffers(struct loop_uring *uring)
     for (unsigned buffer = 0; buffer < BUFFERS; buffer++) {
         uring->lent[uring->lent_count++] = (uint16_t)buffer;
     }
+    uring->finished_count = BUFFERS;
     return 0;
 }
 
@@ -507,34 +508,34 @@ static int open_ring(struct loop_uring *uring, unsigned submissions, unsigned co
                  IORING_SETUP_SUBMIT_ALL,
         .cq_entries = completions,
     };
-    int error = io_uring_queue_init_params(submissions, &uring->ring, &params);
+    int error = kernel_of(uring)->uring_init(submissions, &uring->ring, &params);
     if (error < 0) {
         return error;
     }
     error = open_buffers(uring);
     if (error < 0) {
-        io_uring_queue_exit(&uring->ring);
+        kernel_of(uring)->uring_exit(&uring->ring);
     }
     return error;
 }
 
-static int uring_open(struct loop **loop_out)
+static int uring_open(const struct loop_options *options, struct loop **loop_out)
 {
     struct loop_uring *uring = calloc(1, sizeof(*uring));
     if (uring == NULL) {
         return -ENOMEM;
     }
-    int error = open_ring(uring, SUBMISSIONS, COMPLETIONS);
-    if (error == -ENOMEM) {
+    uring->loop = (struct loop){.ops = &loop_uring_ops, .kernel = options->kernel};
+    unsigned entries = options->queue_entries != 0 ? options->queue_entries : SUBMISSIONS;
+    int error = open_ring(uring, entries, COMPLETIONS);
+    if (error == -ENOMEM && entries > SUBMISSIONS_SMALL) {
         error = open_ring(uring, SUBMISSIONS_SMALL, COMPLETIONS_SMALL);
     }
     if (error < 0) {
         free(uring);
         return error;
     }
-    // Saves looking the descriptor up in each turn; works without as well.
-    (void)io_uring_register_ring_fd(&uring->ring);
-    uring->loop.ops = &loop_uring_ops;
+    uring->lists[0].kernel = uring->lists[1].kernel = options->kernel;
     uring->filling = &uring->lists[0];
     uring->watched_fd = -1;
     *loop_out = &uring->loop;
@@ -545,11 +546,8 @@ static void uring_close(struct loop *loop)
 {
     struct loop_uring *uring = uring_of(loop);
     // The kernel must be done with our memory before it goes.
-    struct io_uring_sync_cancel_reg all = {.flags =
-                                               IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL,
-                                           .timeout = {.tv_sec = -1, .tv_nsec = -1}};
-    (void)io_uring_register_sync_cancel(&uring->ring, &all);
-    io_uring_queue_exit(&uring->ring);
+    kernel_of(uring)->uring_cancel_all(&uring->ring);
+    kernel_of(uring)->uring_exit(&uring->ring);
     munmap(uring->buffer_ring, buffer_ring_size() + (size_t)BUFFERS * BUFFER_SIZE);
     free(uring->lists[0].items);
     free(uring->lists[1].items);

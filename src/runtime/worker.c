@@ -6,12 +6,16 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     EXPIRE_PER_TURN = 256,
     STOP_GRACE_MS = 500,  // For answering what was read before the stop.
     CLOSE_GRACE_MS = 300, // For the kernel to let go of the connections.
+    WAIT_RETRY_NS = 10 * 1000 * 1000,
+    WAIT_TRIES_PER_LINE = 500, // Lines in the log, one in five seconds.
 };
 
 /* A connection on its way to a worker. */
@@ -376,22 +380,35 @@ static int64_t sleep_us(struct worker *worker)
 
 // ---- turns ----
 
+/* The events of a turn. While memory is too short for them, the turn does not go on: what was
+ * sent in the one before may still be under way, and stays in the arena. */
+static size_t wait_for_events(struct worker *worker, int64_t timeout_us,
+                              const struct loop_event **events_out)
+{
+    size_t count = 0;
+    int error = loop_wait(worker->home.loop, timeout_us, events_out, &count);
+    for (unsigned tries = 0; UNLIKELY(error < 0); tries++) {
+        if (tries % WAIT_TRIES_PER_LINE == 0) {
+            log_write(worker->services->log, LOG_LEVEL_WARNING,
+                      "worker %u: waiting for clients failed: %s; trying again", worker->index,
+                      strerrordesc_np(-error));
+        }
+        (void)nanosleep(&(struct timespec){.tv_nsec = WAIT_RETRY_NS}, NULL);
+        error = loop_wait(worker->home.loop, 0, events_out, &count);
+    }
+    return count;
+}
+
 static void turn(struct worker *worker, int64_t timeout_us)
 {
     const struct loop_event *events;
-    size_t count;
     if (timeout_us != 0 && !mailbox_sleep(&worker->home.mailbox)) {
         timeout_us = 0;
     }
     pool_offline(worker->home.store->pool);
-    int error = loop_wait(worker->home.loop, timeout_us, &events, &count);
+    size_t count = wait_for_events(worker, timeout_us, &events);
     pool_online(worker->home.store->pool);
     mailbox_wake(&worker->home.mailbox);
-    if (error < 0) {
-        log_write(worker->services->log, LOG_LEVEL_WARNING, "worker %u: waiting failed: errno %d",
-                  worker->index, -error);
-        count = 0;
-    }
     worker->turn++;
     worker->home.now_ms = clock_wall_ms();
     worker->context.now_ms = worker->home.now_ms;

@@ -49,6 +49,15 @@ static inline struct loop *open_loop(enum loop_kind kind)
     return loop;
 }
 
+/* A loop whose submission queue, on io_uring, holds a few entries. */
+static inline struct loop *open_small_loop(enum loop_kind kind, unsigned queue_entries)
+{
+    struct loop *loop;
+    struct loop_options options = {.kind = kind, .queue_entries = queue_entries};
+    ck_assert_int_eq(loop_open_with(&options, &loop, NULL), 0);
+    return loop;
+}
+
 /* A stream in the loop and its peer, which does not block. */
 struct pair {
     struct loop *loop;

@@ -59,6 +59,36 @@ TEST_BOTH(many_sends_of_many_parts_fit_in_a_turn)
     free(pairs);
 }
 
+/* The queue fills at each place in turn: with receives before the sends, and between them. */
+TEST_BOTH(a_full_queue_mixes_up_no_sends)
+{
+    enum { ENTRIES = 8, STREAMS = 3 * ENTRIES };
+    for (int before = 0; before <= ENTRIES; before++) {
+        struct loop *loop = open_small_loop(kind, ENTRIES);
+        struct pair pairs[STREAMS];
+        for (int i = 0; i < STREAMS; i++) {
+            if (i == STREAMS - before) {
+                turn(loop);
+            }
+            add_pair(&pairs[i], loop);
+        }
+        char texts[STREAMS][3];
+        for (int i = 0; i < STREAMS; i++) {
+            texts[i][0] = (char)('a' + i);
+            texts[i][1] = (char)('A' + i);
+            texts[i][2] = '\0';
+            struct iovec parts[] = {{&texts[i][0], 1}, {&texts[i][1], 1}};
+            loop_send(loop, &pairs[i].stream, parts, 2, LOOP_SEND_ONCE);
+        }
+        turn(loop);
+        for (int i = 0; i < STREAMS; i++) {
+            expect_peer_reads(&pairs[i], texts[i]);
+            close_pair(&pairs[i]);
+        }
+        loop_close(loop);
+    }
+}
+
 /* More than the socket takes, once, then the rest by waiting; in parts if told. */
 static void overfill(struct pair *pair, unsigned part_count)
 {
