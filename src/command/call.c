@@ -2,6 +2,7 @@
 
 #include "base/number.h"
 #include "command/handler.h"
+#include "proto/http.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +166,8 @@ static enum call_outcome answer_mistake(struct call *call)
 {
     if (call->out_of_memory) {
         call_out_of_memory(call);
+    } else if (call->command == NULL && http_is_command(call->argv[0])) {
+        call->session->closes = call->session->sent_http = true;
     } else if (call->command == NULL) {
         reply_unknown_command(call);
     } else {

@@ -35,7 +35,8 @@ struct session {
     uint32_t db;
     enum protocol protocol;
     uint64_t id;
-    bool closes; // QUIT: close once the reply is sent.
+    bool closes;    // QUIT and the like: close once the replies are sent.
+    bool sent_http; // Closes because of a line of HTTP among its commands.
 };
 
 /* What a job of a background thread works with. */

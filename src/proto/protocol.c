@@ -1,6 +1,8 @@
 #include "proto/protocol.h"
 
 #include "proto/codec_internal.h"
+#include "proto/detect_internal.h"
+#include "proto/http_internal.h"
 #include "proto/protocol_internal.h"
 #include "proto/resp_internal.h"
 #include "proto/text_internal.h"
@@ -8,7 +10,9 @@
 #include <errno.h>
 
 const struct protocol_row protocol_rows[] = {
+    [PROTOCOL_UNKNOWN] = {"unknown", detect_parse, &codec_resp2},
     [PROTOCOL_TEXT] = {"text", text_parse, &codec_text},
+    [PROTOCOL_HTTP] = {"http", http_parse, NULL},
     [PROTOCOL_RESP2] = {"resp2", resp_parse, &codec_resp2},
     [PROTOCOL_RESP3] = {"resp3", resp_parse, &codec_resp3},
 };

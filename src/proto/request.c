@@ -16,16 +16,10 @@ void parse_error(struct parser *parser, enum parse_status status, size_t size,
 void request_parse(enum protocol protocol, struct parser *parser, struct bytes input,
                    const struct parse_space *space, struct parse_result *result_out)
 {
-    DEBUG_ASSERT(protocol != PROTOCOL_UNKNOWN);
     if (UNLIKELY(input.size == 0 || input.size < parser->needed)) {
         result_out->status = PARSE_MORE;
         result_out->size = 0;
     } else {
         protocol_rows[protocol].parse(parser, input, space, result_out);
     }
-}
-
-enum protocol protocol_detect(char first)
-{
-    return first == '*' ? PROTOCOL_RESP2 : PROTOCOL_TEXT;
 }

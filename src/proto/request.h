@@ -22,6 +22,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "proto/http.h"
 #include "proto/protocol.h"
 
 #include <stdbool.h>
@@ -35,13 +36,17 @@ enum {
 };
 
 enum parse_status {
-    PARSE_DONE,    // A request; `size` bytes are used.
-    PARSE_EMPTY,   // `size` bytes are used (an empty line), no request in them.
-    PARSE_MORE,    // Incomplete; `size` is 0. Call again with more bytes.
-    PARSE_SPACE,   // Complete, but the space is too small: `argc` and `text_size` say what it
-                   // takes at most. Call again with the same bytes and more space.
-    PARSE_INVALID, // A mistake that is answered with `error`; `size` bytes are used.
-    PARSE_FATAL,   // The same, and the connection must be closed after the answer.
+    PARSE_DONE,     // A request; `size` bytes are used.
+    PARSE_EMPTY,    // `size` bytes are used (an empty line), no request in them.
+    PARSE_MORE,     // Incomplete; `size` is 0. Call again with more bytes.
+    PARSE_SPACE,    // Complete, but the space is too small: `argc` and `text_size` say what it
+                    // takes at most. Call again with the same bytes and more space.
+    PARSE_INVALID,  // A mistake that is answered with `error`; `size` bytes are used.
+    PARSE_FATAL,    // The same, and the connection must be closed after the answer.
+    PARSE_PROTOCOL, // The connection's first line says that it speaks `protocol`; `size` is 0.
+                    // Call again with it.
+    PARSE_HTTP,     // `http` must be answered with http_answer and the connection closed; what
+                    // follows the `size` bytes is dropped, too.
 };
 
 /* Progress inside an incomplete request. All zero between requests. */
@@ -66,15 +71,15 @@ struct parse_result {
     uint32_t argc;               // PARSE_DONE, PARSE_SPACE
     size_t text_size;            // The same: bytes of the text, nearly always 0.
     size_t size;                 // Bytes used off the front of the input.
+    enum protocol protocol;      // PARSE_PROTOCOL
+    struct http_request http;    // PARSE_HTTP
     char error[PROTO_ERROR_MAX]; // PARSE_INVALID, PARSE_FATAL: text with its code, "ERR ...".
 };
 
-/* Read one request off the front of `input`, which begins at a request's first
+/* Read one request of a connection that speaks `protocol`, at first PROTOCOL_UNKNOWN, off the
+ * front of `input`, which begins at a request's first
  * byte. Its arguments are in space->args when DONE, then argc >= 1; otherwise what
  * the space holds is not defined. Sets only the fields of *result_out that its
  * status names. */
 void request_parse(enum protocol protocol, struct parser *parser, struct bytes input,
                    const struct parse_space *space, struct parse_result *result_out);
-
-/* Which protocol a connection speaks whose first byte is `first`. */
-enum protocol protocol_detect(char first);

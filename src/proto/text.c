@@ -121,6 +121,17 @@ static void parse_set(struct parser *parser, struct bytes input, const struct wo
     parse_used(parser, PARSE_DONE, result_out->size, result_out);
 }
 
+bool text_is_set(struct bytes line)
+{
+    struct bytes args[SET_WORDS_MIN];
+    struct words words = {.args = args, .args_max = SET_WORDS_MIN, .line = line};
+    char scratch[SCRATCH_SIZE];
+    int64_t number;
+    return words_split(&words, WORDS_TEXT) && words.count >= SET_WORDS_MIN && is_set(args[0]) &&
+           number_parse_integer(word_meaning(args[SET_EXPIRY], scratch), &number) &&
+           number_parse_integer(word_meaning(args[SET_LENGTH], scratch), &number);
+}
+
 void text_parse(struct parser *parser, struct bytes input, const struct parse_space *space,
                 struct parse_result *result_out)
 {

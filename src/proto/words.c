@@ -93,11 +93,10 @@ bool words_split(struct words *words, enum words_style style)
     }
 }
 
-/* Find the first LF. It is behind at most PROTO_LINE_MAX other bytes, however the bytes
- * arrive; those before parser->scanned are known not to be it. */
-static const char *find_line_end(struct parser *parser, struct bytes input,
-                                 const struct words_rules *rules, struct parse_result *result_out)
+const char *line_find_end(struct parser *parser, struct bytes input, const char *too_long,
+                          struct parse_result *result_out)
 {
+    // What comes before parser->scanned is known not to be it.
     size_t limit = (size_t)PROTO_LINE_MAX + 1;
     size_t window = input.size < limit ? input.size : limit;
     const char *found = memchr(input.data + parser->scanned, '\n', window - parser->scanned);
@@ -106,7 +105,7 @@ static const char *find_line_end(struct parser *parser, struct bytes input,
         return found;
     }
     if (window == limit) {
-        parse_error(parser, PARSE_FATAL, window, result_out, rules->too_long);
+        parse_error(parser, PARSE_FATAL, window, result_out, too_long);
         return NULL;
     }
     parser->scanned = window;
@@ -117,7 +116,7 @@ static const char *find_line_end(struct parser *parser, struct bytes input,
 bool words_find(struct parser *parser, struct bytes input, const struct words_rules *rules,
                 struct words *words, struct parse_result *result_out)
 {
-    const char *found = find_line_end(parser, input, rules, result_out);
+    const char *found = line_find_end(parser, input, rules->too_long, result_out);
     if (UNLIKELY(found == NULL)) {
         return false;
     }

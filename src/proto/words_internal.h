@@ -41,6 +41,11 @@ struct words {
     size_t size;        // Of the line with its end: LF or CR LF.
 };
 
+/* Find the first LF of `input`. NULL when it has not come, or when it is behind more than
+ * PROTO_LINE_MAX other bytes, however they arrive; then the result is set. */
+const char *line_find_end(struct parser *parser, struct bytes input, const char *too_long,
+                          struct parse_result *result_out);
+
 /* Find the first line of `input` and its words, at least one: true. Otherwise the
  * result is set: incomplete, empty, or one of the two errors. */
 bool words_find(struct parser *parser, struct bytes input, const struct words_rules *rules,

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { HTTP_WARN_MS = 60 * 1000 }; // At most one such line a worker in this time.
+
 // ---- one call ----
 
 static void count_call(struct worker *worker, const struct call *call, uint64_t errors,
@@ -41,6 +43,20 @@ static bool is_sampled(const struct worker *worker, const struct call *call)
     return atomic_load_explicit(&counts->calls, memory_order_relaxed) % COMMAND_SAMPLE == 0;
 }
 
+// A line of HTTP was among the commands: once in a while it is worth a line in the log.
+static __attribute__((cold)) void warn_of_http(struct worker *worker, const struct client *client)
+{
+    if (worker->http_warned_ms != 0 &&
+        worker->home.now_ms - worker->http_warned_ms < HTTP_WARN_MS) {
+        return;
+    }
+    worker->http_warned_ms = worker->home.now_ms;
+    log_write(worker->services->log, LOG_LEVEL_WARNING,
+              "possible SECURITY ATTACK: closing %s, which sent HTTP among its commands; it may "
+              "be a browser that a web page makes send them",
+              client->peer);
+}
+
 // Execute one call of the batch; its replies go to the open output.
 static void execute_call(struct worker *worker, struct client *client, struct call *call)
 {
@@ -62,6 +78,9 @@ static void execute_call(struct worker *worker, struct client *client, struct ca
     count_call(worker, call, reply.errors, started_ns);
     if (UNLIKELY(client->session.closes)) {
         client->is_closing = true;
+        if (client->session.sent_http) {
+            warn_of_http(worker, client);
+        }
     }
 }
 
@@ -290,6 +309,19 @@ static void answer_mistake(struct worker *worker, struct client *client,
     }
 }
 
+// Answer a request of HTTP; whatever the connection has sent after it is dropped.
+static void answer_http(struct worker *worker, struct client *client,
+                        const struct parse_result *result)
+{
+    output_begin(&worker->output, &client->chain);
+    http_answer(&worker->output.to_chain.sink, &result->http);
+    output_close(worker, client);
+    if (!client->is_shut) {
+        client_consume(client, client_pending(client).size);
+        client->is_closing = true;
+    }
+}
+
 /* What was parsed is no request that goes into the batch as it is. False when there is none
  * to be had now. Requests before it that stand in the batch are executed first wherever their
  * order could suffer. */
@@ -298,6 +330,10 @@ static __attribute__((noinline)) bool take_other(struct worker *worker, struct c
 {
     if (result->status == PARSE_MORE) {
         return false;
+    }
+    if (result->status == PARSE_PROTOCOL) {
+        client->session.protocol = result->protocol;
+        return true;
     }
     if (result->status == PARSE_SPACE) {
         if (worker->batch_count > 0) {
@@ -315,6 +351,8 @@ static __attribute__((noinline)) bool take_other(struct worker *worker, struct c
     }
     if (result->status == PARSE_EMPTY) {
         client_consume(client, result->size);
+    } else if (result->status == PARSE_HTTP) {
+        answer_http(worker, client, result);
     } else {
         answer_mistake(worker, client, result);
     }
@@ -329,9 +367,6 @@ static inline bool take_request(struct worker *worker, struct client *client)
         return false;
     }
     pending = bytes_make(pending.data + client->parsed, pending.size - client->parsed);
-    if (UNLIKELY(client->session.protocol == PROTOCOL_UNKNOWN)) {
-        client->session.protocol = protocol_detect(pending.data[0]);
-    }
     struct parse_result result;
     request_parse(client->session.protocol, &client->parser, pending, &worker->space, &result);
     if (UNLIKELY(result.status != PARSE_DONE)) {

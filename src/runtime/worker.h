@@ -88,6 +88,7 @@ struct worker {
 
     uint64_t turn;             // Counted from 1.
     uint64_t next_deadline_ms; // 0: none.
+    uint64_t http_warned_ms;   // When it last logged that a client sent HTTP; 0: never.
     bool looks_for_deadlines;  // The next deadline may have changed.
     bool stops;
     struct worker_counts counts;

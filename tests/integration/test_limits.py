@@ -221,8 +221,7 @@ class MaxClients(unittest.TestCase):
                 with server.raw() as connection:
                     try:
                         connection.send(b'PING\r\n')
-                        return connection.line() == b'+PONG\r\n' if is_redis() \
-                            else connection.line() == b'+PONG\n'
+                        return connection.line() == b'+PONG\r\n'
                     except (Closed, OSError):
                         return False
 

@@ -103,8 +103,8 @@ class Text(ServerCase):
         self.says(b'GET    k   \n', b'+VALUE 3\nabc\n')
         self.says(b'GET k  \r\n', b'+VALUE 3\nabc\n')
 
-    def test_first_byte_decides(self):
-        for start in (b' PING\n', b'\nPING\n', b'"PING"\n', b"'PING'\n", b'ping\n', b'PiNg\r\n'):
+    def test_first_line_in_lf_alone_is_text(self):
+        for start in (b' PING\n', b'\nPING\n', b'\r\nPING\n', b'"PING"\n', b"'PING'\n", b'ping\n'):
             client = self.client()
             client.send(start)
             self.assertEqual(client.line(), b'+PONG\n', start)
@@ -294,7 +294,7 @@ class Text(ServerCase):
             self.assertEqual(resp('GET', 'k'), f'text {i}'.encode())
 
     def test_resp_is_not_text_later_on(self):
-        # The first byte decided; a line that begins with '*' is a word now.
+        # The first line decided; a line that begins with '*' is a word now.
         self.says(b'PING\n', b'+PONG\n')
         self.c.send(b'*1\n')
         self.assertTrue(self.c.line().startswith(b"-ERR unknown command '*1'"))

@@ -48,11 +48,15 @@ static void append(struct run *run, struct bytes bytes)
 static void append_result(struct run *run, const struct parse_result *result)
 {
     static const char *const names[] = {
-        [PARSE_DONE] = "DONE",
-        [PARSE_EMPTY] = "EMPTY",
-        [PARSE_INVALID] = "INVALID",
-        [PARSE_FATAL] = "FATAL",
+        [PARSE_DONE] = "DONE",   [PARSE_EMPTY] = "EMPTY", [PARSE_INVALID] = "INVALID",
+        [PARSE_FATAL] = "FATAL", [PARSE_HTTP] = "HTTP",
     };
+    if (result->status == PARSE_PROTOCOL) {
+        append(run, BYTES("PROTOCOL "));
+        append(run, bytes_of_string(protocol_name(result->protocol)));
+        append(run, BYTES("\n"));
+        return;
+    }
     char line[PROTO_ERROR_MAX + 64];
     bool is_error = result->status == PARSE_INVALID || result->status == PARSE_FATAL;
     (void)snprintf(line, sizeof(line), "%s %zu%s%s", names[result->status], result->size,
@@ -61,6 +65,13 @@ static void append_result(struct run *run, const struct parse_result *result)
     for (uint32_t i = 0; result->status == PARSE_DONE && i < result->argc; i++) {
         append(run, BYTES(" ["));
         append(run, run->space.args[i]);
+        append(run, BYTES("]"));
+    }
+    if (result->status == PARSE_HTTP) {
+        (void)snprintf(line, sizeof(line), " %d%s [", (int)result->http.status,
+                       result->http.is_head ? " HEAD" : "");
+        append(run, bytes_of_string(line));
+        append(run, result->http.path);
         append(run, BYTES("]"));
     }
     append(run, BYTES("\n"));
@@ -122,6 +133,12 @@ static size_t parse_one(struct run *run, struct bytes input, enum parse_status *
         run->space = space_make(result.argc, result.text_size);
         return 0;
     }
+    if (result.status == PARSE_PROTOCOL) {
+        REQUIRE(result.size == 0 && is_begun(&run->parser) && run->protocol == PROTOCOL_UNKNOWN);
+        append_result(run, &result);
+        run->protocol = result.protocol;
+        return 0;
+    }
     REQUIRE(result.size > 0 && result.size <= input.size && is_begun(&run->parser));
     if (result.status == PARSE_DONE) {
         REQUIRE(result.argc > 0 && result.argc <= run->space.args_max);
@@ -130,6 +147,11 @@ static size_t parse_one(struct run *run, struct bytes input, enum parse_status *
     }
     append_result(run, &result);
     return result.size;
+}
+
+static bool is_last(enum parse_status status)
+{
+    return status == PARSE_FATAL || status == PARSE_HTTP;
 }
 
 // What a connection does: parse all that is whole in data[0..size); returns the bytes used.
@@ -144,7 +166,7 @@ static size_t drain(struct run *run, const char *data, size_t size, enum parse_s
         REQUIRE(memcmp(data + used, lent, size - used) == 0);
         free(lent);
         used += step;
-        if (*status_out == PARSE_MORE || *status_out == PARSE_FATAL) {
+        if (*status_out == PARSE_MORE || is_last(*status_out)) {
             break;
         }
     }
@@ -162,7 +184,7 @@ struct transcript transcript_of(enum protocol protocol, struct bytes stream,
     size_t end = 0;
     size_t piece = pieces.first;
     enum parse_status status = PARSE_MORE;
-    while (end < stream.size && status != PARSE_FATAL) {
+    while (end < stream.size && !is_last(status)) {
         size_t step = stream.size - end < piece ? stream.size - end : piece;
         memcpy(data + end, stream.data + end, step);
         end += step;

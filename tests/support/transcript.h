@@ -4,6 +4,7 @@
  * of a stream must be the same: one line for each result,
  *
  *   DONE 14 [GET] [key]        EMPTY 2        INVALID 9 ERR ...        FATAL 9 ERR ...
+ *   PROTOCOL resp2             HTTP 37 404 [/path]                     HTTP 38 200 HEAD [/health]
  *
  * Every call gets its input in a block of exactly its size, so that a sanitizer sees
  * a read behind the end. A request is parsed twice. What no result may look like, a changed

@@ -18,14 +18,6 @@ static struct parse_result parse_once(struct parser *parser, struct bytes input)
     return result;
 }
 
-TEST(the_first_byte_tells_the_protocol)
-{
-    ck_assert_int_eq(protocol_detect('*'), PROTOCOL_RESP2);
-    ck_assert_int_eq(protocol_detect('G'), PROTOCOL_TEXT);
-    ck_assert_int_eq(protocol_detect('\n'), PROTOCOL_TEXT);
-    ck_assert_int_eq(protocol_detect('\0'), PROTOCOL_TEXT);
-}
-
 TEST(arrays_are_read_however_they_are_cut)
 {
     ASSERT_RESP("*1\r\n$4\r\nPING\r\n", "DONE 14 [PING]\n");
