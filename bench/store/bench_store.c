@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "store/keyspace.h"
+#include "store/prefetch.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -69,7 +70,7 @@ static void set_key(struct keyspace *keyspace, struct store_thread *thread, uint
     struct access access = {0};
     struct put_options options = {.deadline_ms = deadline_ms};
     access_open(&access, keyspace, thread, 0, 1);
-    ASSERT(access_open_for_writing(&access) == 0);
+    ASSERT(access_ensure_database(&access) == 0);
     access_lock_wait(&access, shard);
     ASSERT(keyspace_put_string(&access, &key, value, &options) == 0);
     access_unlock(&access, &shard, 1);

@@ -1,6 +1,8 @@
 #include "admin/admin.h"
 #include "base/clock.h"
 #include "server/server.h"
+#include "store/expiry.h"
+#include "store/walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 #define NODISCARD           __attribute__((warn_unused_result))
 /* For every function that does nothing but prefetch: gcc takes one for a function without
  * effect, and drops the calls of it that it does not inline. */
-#define PREFETCHES          __attribute__((always_inline)) inline
+#define PREFETCH_INLINE     __attribute__((always_inline)) inline
 #define LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 

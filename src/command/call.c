@@ -3,6 +3,7 @@
 #include "base/number.h"
 #include "command/handler.h"
 #include "proto/http.h"
+#include "store/prefetch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,10 +207,10 @@ enum call_outcome call_begin(struct call *call, struct waiter *waiter)
     struct access *access = &call->access;
     access_open(access, access->keyspace, access->thread, call->session->db, access->now_ms);
     if ((command->flags & COMMAND_NEEDS_MEMORY) != 0) {
-        if (UNLIKELY(!access_may_store(access, waiter))) {
+        if (UNLIKELY(!access_has_memory(access, waiter))) {
             return CALL_WAITS;
         }
-        if (UNLIKELY(access_open_for_writing(access) < 0)) {
+        if (UNLIKELY(access_ensure_database(access) < 0)) {
             call->out_of_memory = true;
             return CALL_DONE;
         }

@@ -23,7 +23,7 @@
 #include "base/error.h"
 #include "command/command.h"
 #include "proto/reply.h"
-#include "store/keyspace.h"
+#include "store/access.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -99,7 +99,7 @@ static bool ensure_databases(struct call_group *group)
         struct call *call = &group->calls[i];
         open_call(call);
         if ((call->command->flags & COMMAND_NEEDS_MEMORY) != 0 &&
-            access_open_for_writing(&call->access) < 0) {
+            access_ensure_database(&call->access) < 0) {
             return false;
         }
     }
@@ -235,7 +235,7 @@ enum call_outcome group_begin(struct call_group *group, struct call *calls, uint
     for (uint32_t i = 0; i < count; i++) {
         calls[i].is_in_group = true;
     }
-    if (needs_memory(group) && !access_may_store(&calls[0].access, waiter)) {
+    if (needs_memory(group) && !access_has_memory(&calls[0].access, waiter)) {
         return CALL_WAITS;
     }
     if (!ensure_databases(group) || !take_room(group)) {

@@ -69,7 +69,8 @@ static double score_at(const struct avl *avl, const struct avl_node *node, unsig
     return avl->type->score(avl_element(node, index));
 }
 
-static PREFETCHES void prefetch_elements(const struct avl_node *node, unsigned begin, unsigned end)
+static PREFETCH_INLINE void prefetch_elements(const struct avl_node *node, unsigned begin,
+                                              unsigned end)
 {
     for (unsigned i = begin; i < end; i++) {
         __builtin_prefetch(avl_element(node, i));

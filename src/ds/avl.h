@@ -140,7 +140,7 @@ static inline void *avl_element(const struct avl_node *node, unsigned index)
 }
 
 /* Bring a node into the cache: the line that a descent reads, and the slots. */
-static PREFETCHES void avl_prefetch_node(const struct avl_node *node)
+static PREFETCH_INLINE void avl_prefetch_node(const struct avl_node *node)
 {
     for (size_t line = 0; line < sizeof(*node); line += 64) {
         __builtin_prefetch((const char *)node + line);

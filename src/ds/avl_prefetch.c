@@ -11,8 +11,8 @@ struct scout {
 };
 
 /* All scouts down by one level; how many are not at the bottom. */
-static PREFETCHES unsigned scouts_descend(struct scout *scouts, const double *scores,
-                                          unsigned count)
+static PREFETCH_INLINE unsigned scouts_descend(struct scout *scouts, const double *scores,
+                                               unsigned count)
 {
     unsigned under_way = 0;
     for (unsigned i = 0; i < count; i++) {
@@ -30,7 +30,7 @@ static PREFETCHES unsigned scouts_descend(struct scout *scouts, const double *sc
 }
 
 /* All scouts a step on, as in slots_below; how many are not at their place. */
-static PREFETCHES unsigned scouts_search(struct scout *scouts, unsigned count)
+static PREFETCH_INLINE unsigned scouts_search(struct scout *scouts, unsigned count)
 {
     unsigned under_way = 0;
     for (unsigned i = 0; i < count; i++) {

@@ -87,21 +87,23 @@ void hashtable_drain(struct hashtable *table, struct pool *pool, hashtable_visit
 
 /* Bring what leads to the hash's bucket into the cache. Needs no lock; for callers with
  * more than a handful of lookups in flight, some 50 ns before hashtable_prefetch_bucket. */
-static PREFETCHES void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash);
+static PREFETCH_INLINE void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash);
 
 /* Bring the hash's bucket into the cache. Needs no lock. Returns where the next step goes on,
  * good until the thread's next quiescent point. */
-static PREFETCHES uint64_t hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash);
+static PREFETCH_INLINE uint64_t hashtable_prefetch_bucket(const struct hashtable *table,
+                                                          uint64_t hash);
 
 /* Bring the elements that the bucket's tags point at into the cache. Needs no lock; best some
  * 100 ns after hashtable_prefetch_bucket, whose result `place` is. True when there are none but
  * the next buckets may have some, as for one element in ten: those are on their way then, and
  * hashtable_prefetch_overflow is the last step. */
-static PREFETCHES bool hashtable_prefetch_elements(const struct hashtable *table, uint64_t hash,
-                                                   uint64_t place);
+static PREFETCH_INLINE bool hashtable_prefetch_elements(const struct hashtable *table,
+                                                        uint64_t hash, uint64_t place);
 
 /* The same for the elements that the tags of the next buckets point at. */
-static PREFETCHES void hashtable_prefetch_overflow(const struct hashtable *table, uint64_t hash);
+static PREFETCH_INLINE void hashtable_prefetch_overflow(const struct hashtable *table,
+                                                        uint64_t hash);
 
 /* Borrow the element that matches; NULL when there is none. */
 static inline void *hashtable_find(const struct hashtable *table, uint64_t hash,
@@ -296,20 +298,20 @@ static inline unsigned hashtable_hits(const struct hashtable_bucket *bucket, uin
 
 /* Bring a line of which there are too many to keep into the first-level cache alone: in
  * the second it would push out what the kernel needs for the connections. */
-static PREFETCHES void hashtable_prefetch_passing(const void *line)
+static PREFETCH_INLINE void hashtable_prefetch_passing(const void *line)
 {
     __builtin_prefetch(line, 0, 0);
 }
 
 /* The lines that hold an element's first HASHTABLE_ELEMENT_PREFETCHED bytes. */
-static PREFETCHES void hashtable_prefetch_element(const char *element)
+static PREFETCH_INLINE void hashtable_prefetch_element(const char *element)
 {
     hashtable_prefetch_passing(element);
     hashtable_prefetch_passing(element + 64);
     hashtable_prefetch_passing(element + HASHTABLE_ELEMENT_PREFETCHED - 1);
 }
 
-static PREFETCHES void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash)
+static PREFETCH_INLINE void hashtable_prefetch_pages(const struct hashtable *table, uint64_t hash)
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
     if (segment.n > HASHTABLE_BUCKETS_FIRST) { // Else the array is in the table.
@@ -319,7 +321,8 @@ static PREFETCHES void hashtable_prefetch_pages(const struct hashtable *table, u
 }
 
 // A place is a tag and a bucket, as a slot is a tag and an element; 0: nothing.
-static PREFETCHES uint64_t hashtable_prefetch_bucket(const struct hashtable *table, uint64_t hash)
+static PREFETCH_INLINE uint64_t hashtable_prefetch_bucket(const struct hashtable *table,
+                                                          uint64_t hash)
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
     if (UNLIKELY(segment.n == 0)) {
@@ -333,7 +336,8 @@ static PREFETCHES uint64_t hashtable_prefetch_bucket(const struct hashtable *tab
 }
 
 /* The elements whose tags are among the `hits` of a bucket. */
-static PREFETCHES void hashtable_prefetch_hits(const struct hashtable_bucket *bucket, unsigned hits)
+static PREFETCH_INLINE void hashtable_prefetch_hits(const struct hashtable_bucket *bucket,
+                                                    unsigned hits)
 {
     for (; hits != 0; hits &= hits - 1) {
         hashtable_prefetch_element(
@@ -341,8 +345,8 @@ static PREFETCHES void hashtable_prefetch_hits(const struct hashtable_bucket *bu
     }
 }
 
-static PREFETCHES bool hashtable_prefetch_elements(const struct hashtable *table, uint64_t hash,
-                                                   uint64_t place)
+static PREFETCH_INLINE bool hashtable_prefetch_elements(const struct hashtable *table,
+                                                        uint64_t hash, uint64_t place)
 {
     if (UNLIKELY(place == 0)) {
         return false;
@@ -362,7 +366,8 @@ static PREFETCHES bool hashtable_prefetch_elements(const struct hashtable *table
     return true;
 }
 
-static PREFETCHES void hashtable_prefetch_overflow(const struct hashtable *table, uint64_t hash)
+static PREFETCH_INLINE void hashtable_prefetch_overflow(const struct hashtable *table,
+                                                        uint64_t hash)
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
     uint64_t tag = hashtable_tag(hash, segment.depth);

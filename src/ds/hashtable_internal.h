@@ -83,12 +83,12 @@ static inline bool next_slot(struct hashtable_segment segment, struct place *pla
     return false;
 }
 
-static PREFETCHES void slot_prefetch_element(uint64_t slot)
+static PREFETCH_INLINE void slot_prefetch_element(uint64_t slot)
 {
     hashtable_prefetch_element(hashtable_pointer(slot));
 }
 
-static PREFETCHES void bucket_prefetch_elements(const struct hashtable_bucket *bucket)
+static PREFETCH_INLINE void bucket_prefetch_elements(const struct hashtable_bucket *bucket)
 {
     for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
         uint64_t slot = hashtable_slot(bucket, i);

@@ -5,6 +5,7 @@
 #include "command/effect.h"
 #include "handlers/handlers.h"
 #include "handlers/key_list_internal.h"
+#include "store/walk.h"
 
 #include <string.h>
 

@@ -2,6 +2,7 @@
  * full, all are executed in order, with the memory of the next ones on its way. */
 #include "base/clock.h"
 #include "runtime/worker_internal.h"
+#include "store/prefetch.h"
 
 #include <stdlib.h>
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "runtime/upkeep.h"
 #include "runtime/worker_internal.h"
+#include "store/expiry.h"
 
 #include <errno.h>
 #include <stdlib.h>

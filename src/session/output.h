@@ -19,7 +19,7 @@
 
 #include "base/bytes.h"
 #include "base/sink.h"
-#include "store/keyspace.h"
+#include "store/access.h"
 
 #include <stdbool.h>
 #include <stddef.h>

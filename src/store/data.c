@@ -4,17 +4,6 @@
 
 #include <errno.h>
 
-void access_open(struct access *access, struct keyspace *keyspace, struct store_thread *thread,
-                 uint32_t db, uint64_t now_ms)
-{
-    access->keyspace = keyspace;
-    access->thread = thread;
-    access->db = db;
-    access->now_ms = now_ms;
-    // Acquire pairs with the release that published the generation.
-    access->generation = atomic_load_explicit(&keyspace->databases[db], memory_order_acquire);
-}
-
 // From this size on APPEND makes a block of its own with room to grow.
 enum { APPEND_ROOM_MIN = 1024 };
 
@@ -41,7 +30,7 @@ static struct hashtable *table_of(const struct access *access, uint64_t hash)
 
 // ---- finding and removing ----
 
-void entry_drop(struct access *access, uint64_t hash, struct entry *entry)
+void keyspace_drop_entry(struct access *access, uint64_t hash, struct entry *entry)
 {
     struct pool *pool = access->thread->pool;
     hashtable_remove(table_of(access, hash), pool, table_hash(access->keyspace, hash), entry);
@@ -56,14 +45,14 @@ void entry_drop(struct access *access, uint64_t hash, struct entry *entry)
     entry_free(entry, pool);
 }
 
-void entry_expire(struct access *access, uint64_t hash, struct entry *entry)
+void keyspace_expire_entry(struct access *access, uint64_t hash, struct entry *entry)
 {
     if (UNLIKELY(access->effects != NULL)) {
         const struct bytes argv[] = {BYTES("DEL"), entry_key(entry)};
         access->effects->append(access->effects, access->db, argv, 2);
     }
     add_one(&access->thread->expired);
-    entry_drop(access, hash, entry);
+    keyspace_drop_entry(access, hash, entry);
 }
 
 static struct entry *find_live(struct access *access, const struct key *key)
@@ -75,7 +64,7 @@ static struct entry *find_live(struct access *access, const struct key *key)
         hashtable_find(table_of(access, key->hash), table_hash(access->keyspace, key->hash),
                        entry_has_key, &key->name);
     if (UNLIKELY(entry != NULL && entry_is_due(entry, access->now_ms))) {
-        entry_expire(access, key->hash, entry);
+        keyspace_expire_entry(access, key->hash, entry);
         return NULL;
     }
     return entry;
@@ -96,7 +85,7 @@ bool keyspace_remove(struct access *access, const struct key *key)
     if (entry == NULL) {
         return false;
     }
-    entry_drop(access, key->hash, entry);
+    keyspace_drop_entry(access, key->hash, entry);
     return true;
 }
 
@@ -149,7 +138,7 @@ static int exchange(struct access *access, const struct key *key, struct entry *
 static int put(struct access *access, const struct key *key, struct entry *old,
                const struct payload *payload, uint64_t deadline_ms)
 {
-    DEBUG_ASSERT(access->generation != NULL); // See access_open_for_writing.
+    DEBUG_ASSERT(access->generation != NULL); // See access_ensure_database.
     if (deadline_ms != 0) {
         int error = expiry_arm(access, access->generation, shard_of(access->keyspace, key->hash),
                                deadline_ms);
@@ -281,7 +270,7 @@ static int link_absent(struct access *access, const struct key *keys, struct ent
         }
         while (i-- > 0) {
             if (fresh[i] == NULL) {
-                entry_drop(access, keys[i].hash, find_live(access, &keys[i]));
+                keyspace_drop_entry(access, keys[i].hash, find_live(access, &keys[i]));
             }
         }
         return error;
@@ -325,7 +314,7 @@ int keyspace_put_strings(struct access *access, const struct key *keys, size_t c
 {
     struct pool *pool = access->thread->pool;
     size_t size = count * sizeof(struct entry *);
-    DEBUG_ASSERT(access->generation != NULL); // See access_open_for_writing.
+    DEBUG_ASSERT(access->generation != NULL); // See access_ensure_database.
     struct entry **fresh = pool_alloc(pool, MEMORY_JOB, size);
     if (fresh == NULL) {
         return -ENOMEM;

@@ -3,9 +3,12 @@
  * deadline, but may be earlier (the first key was deleted or given more time):
  * then the tender looks, finds nothing due and sets it right.
  *
- *   planned[tender] says when the tender means to look next. Who adds an earlier
+ *   wake_at_ms[tender] says when the tender means to look next. Who adds an earlier
  *   deadline lowers it and wakes the tender. */
+#include "store/expiry.h"
+
 #include "store/keyspace_internal.h"
+#include "store/walk.h"
 
 #include <errno.h>
 
@@ -21,11 +24,11 @@ static unsigned tender_of(const struct keyspace *keyspace, uint32_t shard)
 
 static void lower_plan(struct keyspace *keyspace, unsigned tender, uint64_t deadline_ms)
 {
-    _Atomic uint64_t *planned = &keyspace->planned[tender];
-    uint64_t plan = atomic_load_explicit(planned, memory_order_seq_cst);
+    _Atomic uint64_t *wake_at_ms = &keyspace->wake_at_ms[tender];
+    uint64_t plan = atomic_load_explicit(wake_at_ms, memory_order_seq_cst);
     while (deadline_ms < plan) {
-        if (atomic_compare_exchange_weak_explicit(planned, &plan, deadline_ms, memory_order_seq_cst,
-                                                  memory_order_seq_cst)) {
+        if (atomic_compare_exchange_weak_explicit(wake_at_ms, &plan, deadline_ms,
+                                                  memory_order_seq_cst, memory_order_seq_cst)) {
             if (keyspace->options.wake != NULL) {
                 keyspace->options.wake(keyspace->options.context, tender);
             }
@@ -63,7 +66,7 @@ int expiry_arm(struct access *access, struct generation *generation, uint32_t sh
 uint64_t keyspace_next_deadline(struct keyspace *keyspace, unsigned tender)
 {
     // While we look, every new deadline wakes us.
-    atomic_store_explicit(&keyspace->planned[tender], DEADLINE_NONE, memory_order_seq_cst);
+    atomic_store_explicit(&keyspace->wake_at_ms[tender], DEADLINE_NONE, memory_order_seq_cst);
     uint64_t next = DEADLINE_NONE;
     for (unsigned db = 0; db < keyspace->options.databases; db++) {
         struct generation *generation =
@@ -80,7 +83,7 @@ uint64_t keyspace_next_deadline(struct keyspace *keyspace, unsigned tender)
         lock_release(&t->lock, &t->queue);
     }
     uint64_t plan = DEADLINE_NONE;
-    if (!atomic_compare_exchange_strong_explicit(&keyspace->planned[tender], &plan, next,
+    if (!atomic_compare_exchange_strong_explicit(&keyspace->wake_at_ms[tender], &plan, next,
                                                  memory_order_seq_cst, memory_order_seq_cst) &&
         plan < next) {
         next = plan; // Somebody lowered it meanwhile.
@@ -137,8 +140,8 @@ static size_t expire_shard(struct access *access, uint32_t shard, size_t entries
             break;
         }
         struct entry *entry = entry_of_node(node);
-        entry_expire(access, hash_bytes(keyspace_secret(access->keyspace), entry_key(entry)),
-                     entry);
+        keyspace_expire_entry(
+            access, hash_bytes(keyspace_secret(access->keyspace), entry_key(entry)), entry);
         removed++;
     }
     return removed;

@@ -11,8 +11,8 @@ static size_t arrays_size(const struct keyspace *keyspace)
            CACHE_LINE;
 }
 
-static void generation_free_arrays(const struct keyspace *keyspace, struct generation *generation,
-                                   struct pool *pool)
+void generation_free(const struct keyspace *keyspace, struct generation *generation,
+                     struct pool *pool)
 {
     if (generation->is_in_chunk) {
         pool_free_chunk(pool, MEMORY_KEYSPACE, generation->block);
@@ -34,10 +34,10 @@ static void place_arrays(const struct keyspace *keyspace, struct generation *gen
     generation->queues = (struct wait_queue *)(void *)at;
 }
 
-/* The first database is the one that all use: its arrays take a chunk. The others have
- * memory only where they have keys. */
-static struct generation *generation_create(const struct keyspace *keyspace, struct pool *pool,
-                                            uint32_t db)
+// The first database is the one that all use: its arrays take a chunk. The others have
+// memory only where they have keys.
+struct generation *generation_create(const struct keyspace *keyspace, struct pool *pool,
+                                     uint32_t db)
 {
     struct generation *generation = calloc(1, sizeof(*generation));
     if (generation == NULL) {
@@ -52,119 +52,13 @@ static struct generation *generation_create(const struct keyspace *keyspace, str
     generation->tenders = aligned_alloc(CACHE_LINE, tenders_size);
     generation->counts = aligned_alloc(CACHE_LINE, counts_size);
     if (generation->block == NULL || generation->tenders == NULL || generation->counts == NULL) {
-        generation_free_arrays(keyspace, generation, pool);
+        generation_free(keyspace, generation, pool);
         return NULL;
     }
     place_arrays(keyspace, generation);
     memset(generation->tenders, 0, tenders_size);
     memset(generation->counts, 0, counts_size);
     return generation;
-}
-
-int access_open_for_writing(struct access *access)
-{
-    if (LIKELY(access->generation != NULL)) {
-        return 0;
-    }
-    struct keyspace *keyspace = access->keyspace;
-    struct generation *fresh = generation_create(keyspace, access->thread->pool, access->db);
-    if (fresh == NULL) {
-        return -ENOMEM;
-    }
-    struct generation *existing = NULL;
-    // Release: who loads the pointer sees the arrays. Acquire: we see the winner's.
-    if (atomic_compare_exchange_strong_explicit(&keyspace->databases[access->db], &existing, fresh,
-                                                memory_order_acq_rel, memory_order_acquire)) {
-        access->generation = fresh;
-    } else {
-        generation_free_arrays(keyspace, fresh, access->thread->pool);
-        access->generation = existing;
-    }
-    return 0;
-}
-
-// ---- locks ----
-
-bool access_may_store(struct access *access, struct waiter *waiter)
-{
-    struct depot *depot = access->keyspace->depot;
-    if (LIKELY(!depot_is_short(depot))) {
-        return true;
-    }
-    depot_await(depot, waiter);
-    return false;
-}
-
-bool access_try_lock(struct access *access, uint32_t shard)
-{
-    if (access->generation == NULL) {
-        return true;
-    }
-    struct lock *lock = &access->generation->tables[shard].lock;
-    return LIKELY(lock_try(lock)) || lock_try_spin(lock);
-}
-
-void access_park(struct access *access, uint32_t shard, struct waiter *waiter)
-{
-    struct generation *generation = access->generation;
-    lock_park(&generation->tables[shard].lock, &generation->queues[shard], waiter);
-}
-
-static __attribute__((noinline)) bool lock_shards(struct access *access, const uint32_t *shards,
-                                                  size_t count, struct waiter *waiter)
-{
-    struct generation *generation = access->generation;
-    for (size_t i = 0; generation != NULL && i < count; i++) {
-        DEBUG_ASSERT(i == 0 || shards[i] > shards[i - 1]);
-        if (UNLIKELY(!access_try_lock(access, shards[i]))) {
-            access_unlock(access, shards, i);
-            if (waiter != NULL) {
-                access_park(access, shards[i], waiter);
-            }
-            return false;
-        }
-    }
-    return true;
-}
-
-// One shard, as for nearly all commands, goes without a loop.
-bool access_lock(struct access *access, const uint32_t *shards, size_t count, struct waiter *waiter)
-{
-    if (LIKELY(count == 1 && access->generation != NULL) &&
-        LIKELY(lock_try(&access->generation->tables[*shards].lock))) {
-        return true;
-    }
-    return lock_shards(access, shards, count, waiter);
-}
-
-static inline void unlock(struct generation *generation, uint32_t shard)
-{
-    lock_release(&generation->tables[shard].lock, &generation->queues[shard]);
-}
-
-static __attribute__((noinline)) void unlock_shards(struct generation *generation,
-                                                    const uint32_t *shards, size_t count)
-{
-    for (size_t i = 0; generation != NULL && i < count; i++) {
-        unlock(generation, shards[i]);
-    }
-}
-
-void access_unlock(struct access *access, const uint32_t *shards, size_t count)
-{
-    if (LIKELY(count == 1 && access->generation != NULL)) {
-        unlock(access->generation, *shards);
-    } else {
-        unlock_shards(access->generation, shards, count);
-    }
-}
-
-void access_lock_wait(struct access *access, uint32_t shard)
-{
-    struct generation *generation = access->generation;
-    if (generation != NULL) {
-        lock_wait(&generation->tables[shard].lock, &generation->queues[shard]);
-    }
 }
 
 // ---- the end of a generation ----
@@ -210,37 +104,7 @@ void generation_destroy(struct keyspace *keyspace, struct generation *generation
     for (unsigned i = 0; i < keyspace->options.tenders; i++) {
         heap_deinit(&generation->tenders[i].heap, thread->pool);
     }
-    generation_free_arrays(keyspace, generation, thread->pool);
-}
-
-// ---- counts ----
-
-static int64_t sum_counts(const struct keyspace *keyspace, uint32_t db, bool with_deadline)
-{
-    const struct generation *generation =
-        atomic_load_explicit(&keyspace->databases[db], memory_order_acquire);
-    int64_t sum = 0;
-    for (unsigned i = 0; generation != NULL && i < keyspace->options.threads; i++) {
-        const struct thread_counts *counts = &generation->counts[i];
-        sum += atomic_load_explicit(with_deadline ? &counts->with_deadline : &counts->keys,
-                                    memory_order_relaxed);
-    }
-    return sum < 0 ? 0 : sum;
-}
-
-uint64_t keyspace_count(struct keyspace *keyspace, uint32_t db)
-{
-    return (uint64_t)sum_counts(keyspace, db, false);
-}
-
-uint64_t keyspace_count_volatile(struct keyspace *keyspace, uint32_t db)
-{
-    return (uint64_t)sum_counts(keyspace, db, true);
-}
-
-bool keyspace_is_used(const struct keyspace *keyspace, uint32_t db)
-{
-    return atomic_load_explicit(&keyspace->databases[db], memory_order_relaxed) != NULL;
+    generation_free(keyspace, generation, thread->pool);
 }
 
 // ---- flushing and trash ----

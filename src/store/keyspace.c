@@ -43,23 +43,23 @@ struct keyspace *keyspace_create(const struct keyspace_options *options)
     keyspace->type = (struct hashtable_type){.hash = hash_of_entry, .context = keyspace};
     pthread_mutex_init(&keyspace->threads_lock, NULL);
     keyspace->databases = alloc_lines(options->databases, sizeof(*keyspace->databases));
-    keyspace->planned = alloc_lines(options->tenders, sizeof(*keyspace->planned));
+    keyspace->wake_at_ms = alloc_lines(options->tenders, sizeof(*keyspace->wake_at_ms));
     keyspace->threads = calloc(options->threads, sizeof(struct store_thread *));
     keyspace->depot = depot_create();
     keyspace->pool = keyspace->depot == NULL ? NULL : pool_create(keyspace->depot);
-    if (keyspace->databases == NULL || keyspace->planned == NULL || keyspace->threads == NULL ||
+    if (keyspace->databases == NULL || keyspace->wake_at_ms == NULL || keyspace->threads == NULL ||
         keyspace->pool == NULL) {
         keyspace_destroy(keyspace);
         return NULL;
     }
     pool_offline(keyspace->pool);
     for (unsigned i = 0; i < options->tenders; i++) {
-        atomic_init(&keyspace->planned[i], DEADLINE_NONE);
+        atomic_init(&keyspace->wake_at_ms[i], DEADLINE_NONE);
     }
     // The first database is there from the start: no request waits for its memory.
     struct store_thread first = {.pool = keyspace->pool};
     struct access access = {.keyspace = keyspace, .thread = &first};
-    if (access_open_for_writing(&access) < 0) {
+    if (access_ensure_database(&access) < 0) {
         keyspace_destroy(keyspace);
         return NULL;
     }
@@ -86,7 +86,7 @@ void keyspace_destroy(struct keyspace *keyspace)
     depot_destroy(keyspace->depot);
     (void)pthread_mutex_destroy(&keyspace->threads_lock);
     free(keyspace->threads);
-    free(keyspace->planned);
+    free(keyspace->wake_at_ms);
     free(keyspace->databases);
     free(keyspace);
 }
@@ -190,83 +190,4 @@ uint32_t keyspace_shard(const struct keyspace *keyspace, uint64_t hash)
 uint32_t keyspace_shards(const struct keyspace *keyspace)
 {
     return keyspace->shards;
-}
-
-void keyspace_prefetch_table(const struct keyspace *keyspace, uint32_t db, struct key *key)
-{
-    // Acquire pairs with the release that published the generation.
-    const struct generation *generation =
-        atomic_load_explicit(&keyspace->databases[db], memory_order_acquire);
-    key->table = NULL;
-    if (LIKELY(generation != NULL)) {
-        key->table = &generation->tables[shard_of(keyspace, key->hash)];
-        __builtin_prefetch(key->table, 1); // For writing: the lock is there too.
-    }
-}
-
-static PREFETCHES void prefetch_pages(const struct keyspace *keyspace, const struct key *key)
-{
-    if (LIKELY(key->table != NULL)) {
-        hashtable_prefetch_pages(key->table, table_hash(keyspace, key->hash));
-    }
-}
-
-static PREFETCHES void prefetch_bucket(const struct keyspace *keyspace, struct key *key)
-{
-    key->place = 0;
-    if (LIKELY(key->table != NULL)) {
-        key->place = hashtable_prefetch_bucket(key->table, table_hash(keyspace, key->hash));
-    }
-}
-
-static PREFETCHES void prefetch_entry(const struct keyspace *keyspace, struct key *key)
-{
-    uint64_t hash = table_hash(keyspace, key->hash);
-    if (LIKELY(!hashtable_prefetch_elements(key->table, hash, key->place))) {
-        key->place = 0; // Nothing is left to do.
-    }
-}
-
-static PREFETCHES void prefetch_overflow(const struct keyspace *keyspace, const struct key *key)
-{
-    if (UNLIKELY(key->place != 0)) {
-        hashtable_prefetch_overflow(key->table, table_hash(keyspace, key->hash));
-    }
-}
-
-// How many keys before its own use each step is taken for a key. Measured with the entry 2 to
-// 10 keys ahead: 4 to 8 differ by less than 3 %.
-enum { AHEAD_OVERFLOW = 3, AHEAD_ENTRY = 6, AHEAD_BUCKET = 12, AHEAD_PAGES = 18 };
-
-void keyspace_prefetch_first(const struct keyspace *keyspace, struct key *keys, size_t count)
-{
-    for (size_t i = 0; i < count && i < AHEAD_PAGES; i++) {
-        prefetch_pages(keyspace, &keys[i]);
-    }
-    for (size_t i = 0; i < count && i < AHEAD_BUCKET; i++) {
-        prefetch_bucket(keyspace, &keys[i]);
-    }
-    for (size_t i = 0; i < count && i < AHEAD_ENTRY; i++) {
-        prefetch_entry(keyspace, &keys[i]);
-    }
-    for (size_t i = 0; i < count && i < AHEAD_OVERFLOW; i++) {
-        prefetch_overflow(keyspace, &keys[i]);
-    }
-}
-
-void keyspace_prefetch_next(const struct keyspace *keyspace, struct key *keys, size_t count,
-                            size_t i)
-{
-    if (LIKELY(i + AHEAD_PAGES < count)) {
-        prefetch_pages(keyspace, &keys[i + AHEAD_PAGES]);
-    }
-    if (LIKELY(i + AHEAD_BUCKET < count)) {
-        prefetch_bucket(keyspace, &keys[i + AHEAD_BUCKET]);
-    }
-    if (LIKELY(i + AHEAD_ENTRY < count)) {
-        prefetch_entry(keyspace, &keys[i + AHEAD_ENTRY]);
-    }
-    if (LIKELY(i + AHEAD_OVERFLOW < count)) {
-        prefetch_overflow(keyspace, &keys[i + AHEAD_OVERFLOW]);
-    }
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "ds/hashtable.h"
+#include "store/access.h"
 #include "store/entry_internal.h"
 #include "store/keyspace.h"
 
@@ -51,7 +52,7 @@ struct keyspace {
     uint32_t shards;
     struct hashtable_type type;
     _Atomic(struct generation *) *databases;
-    _Atomic uint64_t *planned; // Per tender: when it means to wake; DEADLINE_NONE: never.
+    _Atomic uint64_t *wake_at_ms; // Per tender: when it means to wake; DEADLINE_NONE: never.
     struct depot *depot;
     struct pool *pool;        // For what lives as long as the keyspace. Guarded by threads_lock.
     _Atomic uint64_t flushes; // See keyspace_flushes. Raised by whoever holds flush_lock.
@@ -75,15 +76,23 @@ static inline uint64_t table_hash(const struct keyspace *keyspace, uint64_t hash
     return hash << keyspace->options.shard_bits;
 }
 
+/* A database's content without keys; NULL when out of memory. */
+struct generation *generation_create(const struct keyspace *keyspace, struct pool *pool,
+                                     uint32_t db);
+
+/* Free a generation that has no keys and that nobody knows. */
+void generation_free(const struct keyspace *keyspace, struct generation *generation,
+                     struct pool *pool);
+
 /* Free a generation that nobody can reach any more, with all that is in it. */
 void generation_destroy(struct keyspace *keyspace, struct generation *generation,
                         struct store_thread *thread);
 
 /* Unlink an entry from its table and heap, count it out and free it. */
-void entry_drop(struct access *access, uint64_t hash, struct entry *entry);
+void keyspace_drop_entry(struct access *access, uint64_t hash, struct entry *entry);
 
 /* The same for an entry that is past its deadline, telling who listens. */
-void entry_expire(struct access *access, uint64_t hash, struct entry *entry);
+void keyspace_expire_entry(struct access *access, uint64_t hash, struct entry *entry);
 
 /* Let the key's reference to a value go: wake who waits to change it, free it if
  * that was the last (big ones through the thread's trash). */

@@ -1,5 +1,6 @@
 /* The invariants of the keyspace, checked for tests. */
 #include "store/keyspace_internal.h"
+#include "store/walk.h"
 
 struct tally {
     struct keyspace *keyspace;

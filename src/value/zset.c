@@ -266,7 +266,8 @@ struct zset_ranks zset_ranks_by_lex(const struct zset *zset, const struct zset_l
 
 // ---- walking ----
 
-static PREFETCHES void prefetch_ahead(const struct avl_node *node, unsigned index, bool backwards)
+static PREFETCH_INLINE void prefetch_ahead(const struct avl_node *node, unsigned index,
+                                           bool backwards)
 {
     // Beyond the node's end it is the neighbour's turn, whose lines are here by then.
     if (backwards) {
@@ -285,7 +286,7 @@ static PREFETCHES void prefetch_ahead(const struct avl_node *node, unsigned inde
     }
 }
 
-static PREFETCHES void prefetch_neighbour(const struct avl_node *node, bool backwards)
+static PREFETCH_INLINE void prefetch_neighbour(const struct avl_node *node, bool backwards)
 {
     const struct avl_node *neighbour = backwards ? node->prev : node->next;
     if (neighbour != NULL) {

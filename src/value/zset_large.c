@@ -44,7 +44,8 @@ static void free_element(struct pool *pool, struct element *element)
 }
 
 /* Ask for elements that are about to be freed, which writes to them. */
-static PREFETCHES void prefetch_to_free(const struct avl_node *node, unsigned begin, unsigned end)
+static PREFETCH_INLINE void prefetch_to_free(const struct avl_node *node, unsigned begin,
+                                             unsigned end)
 {
     for (unsigned i = begin; i < end; i++) {
         __builtin_prefetch(avl_element(node, i), 1);

@@ -2,6 +2,8 @@
 
 #include "base/number.h"
 #include "programs/command_table.h"
+#include "store/prefetch.h"
+#include "store/walk.h"
 
 #include <errno.h>
 #include <stdio.h>

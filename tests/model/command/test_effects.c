@@ -2,6 +2,7 @@
  * equal. In checked builds some allocations fail on the way. */
 #include "harness.h"
 #include "seed.h"
+#include "store/expiry.h"
 #include "unit.h"
 
 #include <stdarg.h>

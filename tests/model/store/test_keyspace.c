@@ -1,6 +1,7 @@
 #include "base/random.h"
 #include "seed.h"
-#include "store/keyspace.h"
+#include "store/expiry.h"
+#include "store/walk.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -222,7 +223,7 @@ static void one_key(struct world *world, void (*action)(struct step *))
     step.key = keyspace_key(world->keyspace, bytes_make(name, key_name(i, name)));
     step.shard = keyspace_shard(world->keyspace, step.key.hash);
     access_open(&step.access, world->keyspace, world->thread, db, world->now_ms);
-    ck_assert_int_eq(access_open_for_writing(&step.access), 0);
+    ck_assert_int_eq(access_ensure_database(&step.access), 0);
     ck_assert(access_lock(&step.access, &step.shard, 1, NULL));
     action(&step);
     access_unlock(&step.access, &step.shard, 1);
@@ -360,7 +361,7 @@ TEST(a_write_that_runs_out_of_memory_changes_nothing)
         for (long n = 0; n < 20; n++) {
             pool_fail_after(world->thread->pool, n);
             access_open(&access, world->keyspace, world->thread, 0, world->now_ms);
-            error = access_open_for_writing(&access);
+            error = access_ensure_database(&access);
             ck_assert(access_lock(&access, &shard, 1, NULL));
             if (error == 0) {
                 error = keyspace_put_string(&access, &key, bytes_make(value, size), &options);

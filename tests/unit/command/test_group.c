@@ -4,6 +4,7 @@
 #include "command/group.h"
 #include "harness.h"
 #include "programs/command_table.h"
+#include "store/walk.h"
 #include "unit.h"
 
 #include <pthread.h>

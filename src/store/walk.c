@@ -2,6 +2,8 @@
  *
  *   cursor:  shard │ position in its table (48 bits)        0 begins and ends
  */
+#include "store/walk.h"
+
 #include "store/keyspace_internal.h"
 
 enum { CURSOR_POSITION_BITS = 48 };
@@ -126,4 +128,34 @@ bool keyspace_random(struct access *access, struct random *random, keyspace_visi
         }
     }
     return false;
+}
+
+// ---- counts ----
+
+static int64_t sum_counts(const struct keyspace *keyspace, uint32_t db, bool with_deadline)
+{
+    const struct generation *generation =
+        atomic_load_explicit(&keyspace->databases[db], memory_order_acquire);
+    int64_t sum = 0;
+    for (unsigned i = 0; generation != NULL && i < keyspace->options.threads; i++) {
+        const struct thread_counts *counts = &generation->counts[i];
+        sum += atomic_load_explicit(with_deadline ? &counts->with_deadline : &counts->keys,
+                                    memory_order_relaxed);
+    }
+    return sum < 0 ? 0 : sum;
+}
+
+uint64_t keyspace_count(struct keyspace *keyspace, uint32_t db)
+{
+    return (uint64_t)sum_counts(keyspace, db, false);
+}
+
+uint64_t keyspace_count_volatile(struct keyspace *keyspace, uint32_t db)
+{
+    return (uint64_t)sum_counts(keyspace, db, true);
+}
+
+bool keyspace_is_used(const struct keyspace *keyspace, uint32_t db)
+{
+    return atomic_load_explicit(&keyspace->databases[db], memory_order_relaxed) != NULL;
 }

@@ -1,0 +1,148 @@
+/* access.h - what a command does with the keyspace: open, lock, find, put, remove.
+ *
+ *   keyspace_key       hash the keys; with prefetch.h bring what they have into the cache
+ *   access_open        the content that the database has now
+ *   access_lock        the shards of all keys
+ *   keyspace_...       find, put, remove
+ *   access_unlock
+ *
+ * A key whose deadline has come is invisible from that millisecond on.
+ *
+ * Ownership: keys and values are copied in; what is lent out is valid until the
+ *            shard's lock is let go or the key is changed.
+ * Threads:   each has its own struct access and struct store_thread; functions that take an
+ *            access need the shard's lock unless they say otherwise.
+ * Time:      callers set access->now_ms.
+ */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/lock.h"
+#include "store/effects.h"
+#include "store/entry.h"
+#include "store/keyspace.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct generation;
+struct hashtable;
+
+/* ---- keys ---- */
+
+struct key {
+    struct bytes name;
+    uint64_t hash;
+    const struct hashtable *table; // For prefetching: where it has come to.
+    uint64_t prefetch_cursor;
+};
+
+uint64_t keyspace_hash(const struct keyspace *keyspace, struct bytes name);
+struct key keyspace_key(const struct keyspace *keyspace, struct bytes name);
+uint32_t keyspace_shard(const struct keyspace *keyspace, uint64_t hash);
+uint32_t keyspace_shards(const struct keyspace *keyspace);
+
+/* ---- opening and locking ---- */
+
+struct access {
+    struct keyspace *keyspace;
+    struct store_thread *thread;
+    struct effects *effects; // NULL: nobody listens.
+    struct generation *generation;
+    uint64_t now_ms;
+    uint32_t db;
+    bool counts_lookups; // keyspace_find counts hits and misses (commands that read).
+};
+
+/* Fill an access to what the database contains now, once per command, no lock held. It is
+ * good until the thread's next quiescent point. */
+void access_open(struct access *access, struct keyspace *keyspace, struct store_thread *thread,
+                 uint32_t db, uint64_t now_ms);
+
+/* Make an unused database usable: before any function that stores something, no lock
+ * held. 0 or -ENOMEM. */
+NODISCARD int access_ensure_database(struct access *access);
+
+/* Whether there is memory for storing something without waiting for the kernel. If not,
+ * `waiter` is woken, once, when it is worth another try. No lock held. */
+NODISCARD bool access_has_memory(struct access *access, struct waiter *waiter);
+
+/* Lock `count` shards, given ascending and without repetition (an unused database has
+ * none: always true). False when one stays busy: then none is locked and `waiter` is woken,
+ * once, when it is worth another try with a new access (waiter NULL: not told). */
+NODISCARD bool access_lock(struct access *access, const uint32_t *shards, size_t count,
+                           struct waiter *waiter);
+void access_unlock(struct access *access, const uint32_t *shards, size_t count);
+
+/* The two halves of it, for one shard: take it or not; and, when it was not to be had, be
+ * woken once, when it is worth another try. */
+NODISCARD bool access_try_lock(struct access *access, uint32_t shard);
+void access_park(struct access *access, uint32_t shard, struct waiter *waiter);
+
+/* Lock one shard, sleeping if need be: for background threads only. */
+void access_lock_wait(struct access *access, uint32_t shard);
+
+/* ---- one key ---- */
+
+/* Borrow the live entry under `key`; NULL if absent or past its deadline. */
+struct entry *keyspace_find(struct access *access, const struct key *key);
+
+struct put_options {
+    uint64_t deadline_ms; // 0: never expires. Not above INT64_MAX.
+    bool keeps_deadline;  // Keep the old entry's deadline instead (KEEPTTL).
+};
+
+/* Store a copy of `value` as a string (as an integer where it is one in canonical
+ * form). 0, or -ENOMEM: then the old entry, if any, stays. Reports no effect: the
+ * handler does. The same for all below. */
+NODISCARD int keyspace_put_string(struct access *access, const struct key *key, struct bytes value,
+                                  const struct put_options *options);
+
+/* The same for several keys, without deadlines, all or none: keys[i] gets values[2 * i], as
+ * in MSET. Of a repeated key the last value stays. */
+NODISCARD int keyspace_put_strings(struct access *access, const struct key *keys, size_t count,
+                                   const struct bytes *values);
+
+NODISCARD int keyspace_put_integer(struct access *access, const struct key *key, int64_t value,
+                                   const struct put_options *options);
+
+/* Append to the string at `key`, or create it; *size_out is its new size. The
+ * entry, if any, is a string. */
+NODISCARD int keyspace_append(struct access *access, const struct key *key, struct bytes tail,
+                              size_t *size_out);
+
+/* Store a value block, taking it over, without deadline. On -ENOMEM it stays the
+ * caller's. */
+NODISCARD int keyspace_put_value(struct access *access, const struct key *key, struct value *value);
+
+/* Unlink and free the live entry; false if there is none. */
+bool keyspace_remove(struct access *access, const struct key *key);
+
+/* Give the live entry under `key` a deadline, or with 0 none. `key` is present.
+ * 0 or -ENOMEM. */
+NODISCARD int keyspace_set_deadline(struct access *access, const struct key *key,
+                                    uint64_t deadline_ms);
+
+/* ---- values that are being walked ---- */
+
+/* Hold a value for walking it without its shard's lock, which the caller has now. Until
+ * keyspace_unhold nobody changes it. */
+void keyspace_hold(struct keyspace *keyspace, struct value *value);
+
+/* Whether any value is held so: false is certain for values whose shards the caller has
+ * locked. */
+bool keyspace_has_walks(const struct keyspace *keyspace);
+
+/* Whether the value under `key`, if there is one, may be changed now (long strings: always;
+ * they are copied if need be). If not, `waiter` is woken when it is worth another try. */
+bool keyspace_may_change(struct access *access, const struct key *key, struct waiter *waiter);
+
+/* Let go of a value that a reply was lent (a string): frees it if that was the last
+ * reference. From any thread, locks or not. */
+void keyspace_drop_lent(struct store_thread *thread, struct value *value);
+
+/* Let a held value go, from a background thread, no lock held: wakes who waits to change
+ * it. Leaves it to the thread's trash if it was the last. */
+void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread, struct value *value);
