@@ -4,6 +4,7 @@
 #include "net/kernel.h"
 
 #include <stddef.h>
+#include <sys/socket.h>
 
 int loop_open(enum loop_kind kind, struct loop **loop_out, int *refusal_out)
 {
@@ -69,6 +70,11 @@ void loop_send(struct loop *loop, struct stream *stream, const struct iovec *par
 {
     ASSERT(count > 0 && count <= LOOP_SEND_PARTS_MAX);
     loop->ops->send(loop, stream, parts, count, mode);
+}
+
+void loop_finish(struct stream *stream)
+{
+    (void)shutdown(stream->fd, SHUT_WR); // Fails when the peer is gone: the loop tells so, too.
 }
 
 void loop_shut(struct loop *loop, struct stream *stream)

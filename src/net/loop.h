@@ -137,6 +137,10 @@ void loop_resume(struct loop *loop, struct stream *stream);
 void loop_send(struct loop *loop, struct stream *stream, const struct iovec *parts, unsigned count,
                enum loop_send_mode mode);
 
+/* Nothing more is sent, no send is under way: let the peer see the end of the stream. What it
+ * sends is still received. */
+void loop_finish(struct stream *stream);
+
 /* Give the stream up: cancel what is under way, close the descriptor, then
  * LOOP_CLOSED. Calling it twice is harmless. */
 void loop_shut(struct loop *loop, struct stream *stream);

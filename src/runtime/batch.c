@@ -306,7 +306,7 @@ static void answer_mistake(struct worker *worker, struct client *client,
     }
     client_consume(client, result->size);
     if (result->status == PARSE_FATAL) {
-        client->is_closing = true;
+        client->is_closing = client->lingers = true;
     }
 }
 
@@ -319,7 +319,7 @@ static void answer_http(struct worker *worker, struct client *client,
     output_close(worker, client);
     if (!client->is_shut) {
         client_consume(client, client_pending(client).size);
-        client->is_closing = true;
+        client->is_closing = client->lingers = true;
     }
 }
 

@@ -73,21 +73,25 @@ static void ring_unlink(struct client *client)
     client->next->prev = client->prev;
 }
 
-static void ring_append(struct worker *worker, struct client *client)
+static void ring_append(struct client *head, struct client *client)
 {
-    struct client *head = &worker->clients;
     client->prev = head->prev;
     client->next = head;
     head->prev->next = client;
     head->prev = client;
 }
 
+void worker_move(struct client *client, struct client *head)
+{
+    ring_unlink(client);
+    ring_append(head, client);
+}
+
 static void touch(struct worker *worker, struct client *client)
 {
     client->active_ms = worker->home.now_ms;
     if (counter_read(&worker->services->limits->timeout_s) > 0) {
-        ring_unlink(client);
-        ring_append(worker, client);
+        worker_move(client, &worker->clients);
     }
 }
 
@@ -141,7 +145,7 @@ static void connect_client(struct worker *worker, struct mail *mail)
         worker->stops ? NULL
                       : client_create(&worker->home, arrival->fd, arrival->peer, arrival->id);
     if (client != NULL) {
-        ring_append(worker, client);
+        ring_append(&worker->clients, client);
     } else {
         (void)close(arrival->fd);
         atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
@@ -185,6 +189,7 @@ static void handle_data(struct worker *worker, struct client *client, struct byt
 {
     counter_add(&worker->counts.bytes_in, data.size);
     if (UNLIKELY(client->is_closing || client->is_shut)) {
+        worker_drop_input(worker, client, data.size);
         return;
     }
     touch(worker, client);
@@ -309,8 +314,10 @@ static void send_client(struct worker *worker, struct client *client)
     bool is_kept = run.size == 0 || chain_prepend(&client->chain, worker->home.store, run) == 0;
     if (is_kept && client->chain.bytes > 0) {
         send_chain(worker, client);
-    } else if (!is_kept || client->is_closing) {
+    } else if (!is_kept) {
         worker_shut(worker, client);
+    } else if (client->is_closing) {
+        worker_close(worker, client);
     }
 }
 
@@ -371,6 +378,10 @@ static int64_t sleep_us(struct worker *worker)
         uint64_t idle_until_ms = idlest->active_ms + timeout_ms;
         until_ms = until_ms == 0 || idle_until_ms < until_ms ? idle_until_ms : until_ms;
     }
+    uint64_t linger_until_ms = worker_linger_until_ms(worker);
+    if (linger_until_ms != 0 && (until_ms == 0 || linger_until_ms < until_ms)) {
+        until_ms = linger_until_ms;
+    }
     if (until_ms == 0) {
         return -1;
     }
@@ -421,6 +432,7 @@ static void turn(struct worker *worker, int64_t timeout_us)
     worker_execute(worker);
     expire_due(worker);
     close_idle(worker);
+    worker_end_lingering(worker, false);
     send_outgoing(worker);
     worker_post_trash(worker);
     upkeep_request(worker->services->upkeep);
@@ -441,6 +453,7 @@ static bool owes_replies(const struct worker *worker)
 static void wind_down(struct worker *worker)
 {
     uint64_t end_ms = worker->home.now_ms + STOP_GRACE_MS;
+    worker_end_lingering(worker, true);
     do {
         turn(worker, worker->ready.first != NULL ? 0 : 1000);
     } while (worker->home.now_ms < end_ms && (worker->ready.first != NULL || owes_replies(worker)));
@@ -483,6 +496,7 @@ int worker_init(struct worker *worker, const struct worker_services *services, u
     (void)sem_init(&worker->started, 0, 0);
     worker->home.mailbox.event_fd = -1;
     worker->clients.prev = worker->clients.next = &worker->clients;
+    worker->lingering.prev = worker->lingering.next = &worker->lingering;
     queue_clear(&worker->ready);
     queue_clear(&worker->outgoing);
     worker->expiry_mail.kind = MAIL_EXPIRY;

@@ -73,6 +73,7 @@ struct worker {
     _Atomic unsigned connections; // Including those on the way here.
 
     struct client clients;        // Head of the ring of all clients.
+    struct client lingering;      // Of those that only wait for their peer's end, by time.
     struct client_queue ready;    // Linked by next_ready.
     struct client_queue outgoing; // Linked by next_outgoing.
     struct output output;

@@ -28,6 +28,22 @@ void worker_resume(struct worker *worker, struct client *client);
 /* Close a client: nothing more is read, executed or sent. */
 void worker_shut(struct worker *worker, struct client *client);
 
+/* Move a client from its ring to the end of the one with this head. */
+void worker_move(struct client *client, struct client *head);
+
+/* linger.c: everything is sent: shut a closing client, or wait for its peer's end first if it
+ * lingers. */
+void worker_close(struct worker *worker, struct client *client);
+
+/* linger.c: bytes came for a closing client. */
+void worker_drop_input(struct worker *worker, struct client *client, size_t size);
+
+/* linger.c: when the first of the lingering has lingered enough; 0: none does. */
+uint64_t worker_linger_until_ms(const struct worker *worker);
+
+/* linger.c: shut those that have, or all. */
+void worker_end_lingering(struct worker *worker, bool all);
+
 /* Free a shut client if nothing holds it any more. */
 void worker_free_if_idle(struct worker *worker, struct client *client);
 

@@ -7,6 +7,7 @@
  *   suspended  waits for a lock or memory (parked) or a job (deferred): its input stays
  *   throttled  does not read its replies: its input stays, too
  *   closing    closes as soon as its replies are sent
+ *   lingering  replies are sent, the stream is ended; waits for the peer's end for a while
  *   shut       given up; freed once the loop and what it waits for let go of it
  *
  * Unread input is either lent by the loop for this turn (view) or the client's own
@@ -77,6 +78,10 @@ struct client {
     bool sends_run;               // The last send was of the run.
     bool has_ended;               // The peer sends no more.
     bool is_closing, is_shut, is_open;
+    bool lingers;      // Closing: not before its peer's end, as that may still be sending.
+    bool is_lingering; // Everything is sent; in the worker's ring of those.
+
+    size_t dropped; // Bytes that came while it was closing.
 
     uint64_t created_ms, active_ms;
     char peer[LISTENER_ADDRESS_MAX];

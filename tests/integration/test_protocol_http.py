@@ -2,7 +2,7 @@
 
 import itertools
 
-from harness import ServerCase, fastkv_only
+from harness import ServerCase, fastkv_only, wait_until
 
 HOST = b'Host: 127.0.0.1:1234\r\n'
 
@@ -59,6 +59,25 @@ class Http(ServerCase):
         self.answers(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505)
         self.answers(b'GET / HTTP/1.1\r\nA: ' + b'x' * 8192, 431)
         self.answers(b'GET /' + b'x' * 8192 + b' HTTP/1.1\r\n\r\n', 431)
+
+    def test_client_that_goes_on_sending_is_not_reset(self):
+        connection = self.raw()
+        connection.send(b'POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n')
+        self.assertTrue(connection.line().startswith(b'HTTP/1.1 405 '))
+        self.assertTrue(connection.until_closed().endswith(b'are allowed\n'))
+        for _ in range(100):
+            connection.send(b'FLUSHALL\r\n' * 100)
+        self.expect('PONG', 'PING')
+
+    def test_client_that_never_ends_is_closed_all_the_same(self):
+        connections = [self.raw() for _ in range(10)]
+        for connection in connections:
+            connection.send(b'POST / HTTP/1.1\r\n\r\n')
+            connection.until_closed()
+        wait_until(lambda: self.server.info('clients')['connected_clients'] == '2')
+        with self.assertRaises(OSError):
+            for connection in connections * 2:
+                connection.send(b'FLUSHALL\r\n')
 
     def test_endless_body_is_cut_off(self):
         connection = self.raw()
