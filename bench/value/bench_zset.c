@@ -4,8 +4,8 @@
  */
 #include "base/clock.h"
 #include "base/random.h"
-#include "value/zset.h"
-#include "value/zset_large.h"
+#include "value/zset/zset.h"
+#include "value/zset/zset_large.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -118,20 +118,20 @@ NODISCARD bool call_may_edit(struct call *call, struct waiter *waiter);
 /* Begin, run and end a call by itself. */
 enum call_outcome call_execute(struct call *call, struct reply *reply, struct waiter *waiter);
 
-/* Whether the call looks up a member of a sorted set. */
-static inline bool call_names_member(const struct call *call)
+/* Whether the call names an element of its key's value that it looks up. */
+static inline bool call_names_element(const struct call *call)
 {
     return call->key_count == 1 && call->command->member != 0;
 }
 
-/* Whether two such calls do so in the same set. */
-bool call_shares_set(const struct call *a, const struct call *b);
+/* Whether two such calls do so in the same value. */
+bool call_shares_value(const struct call *a, const struct call *b);
 
-/* Bring what calls that share a set are going to read there into the cache, the memory
+/* Bring what calls that share a value are going to read there into the cache, the memory
  * accesses of all overlapping. Holds the shard's lock for some microseconds; does nothing when
  * it is busy. */
 enum { CALL_PREFETCH_MAX = 32 };
-void call_prefetch_members(const struct call *const *calls, unsigned count);
+void call_prefetch_elements(const struct call *const *calls, unsigned count);
 
 /* Free what call_prepare allocated. */
 void call_release(struct call *call, const struct call_context *context);

@@ -178,15 +178,8 @@ void handle_keys(struct call *call)
 
 static void set_type(struct search *search, struct bytes word)
 {
-    search->finds_nothing = true;
     search->has_type = true;
-    if (bytes_is_word(word, "STRING")) {
-        search->type = VALUE_STRING;
-        search->finds_nothing = false;
-    } else if (bytes_is_word(word, "ZSET")) {
-        search->type = VALUE_ZSET;
-        search->finds_nothing = false;
-    }
+    search->finds_nothing = !value_type_find(word, &search->type);
 }
 
 static bool parse_search(struct call *call, struct search *search)

@@ -44,7 +44,7 @@ void handle_exists(struct call *call)
 void handle_type(struct call *call)
 {
     const struct entry *entry = keyspace_find(&call->access, call->keys);
-    reply_status(call->reply, entry == NULL ? "none" : value_type_name(entry_type(entry)));
+    reply_status(call->reply, entry == NULL ? "none" : value_type_ops(entry_type(entry))->name);
 }
 
 // ---- asking for deadlines ----

@@ -4,6 +4,7 @@
 #include "handlers/handlers.h"
 #include "handlers/option_internal.h"
 #include "proto/request.h"
+#include "value/string/string_value.h"
 
 #include <string.h>
 

@@ -10,7 +10,7 @@ static bool find_zset(struct call *call, const struct zset **zset_out)
     if (!call_find(call, VALUE_ZSET, &entry)) {
         return false;
     }
-    *zset_out = entry == NULL ? NULL : entry_zset(entry);
+    *zset_out = entry == NULL ? NULL : zset_of_value(entry_value(entry));
     return true;
 }
 
@@ -287,7 +287,7 @@ static void answer_range(struct call *call, struct range_query *query, bool is_f
         reply_array(call->reply, 0);
         return;
     }
-    struct zset *zset = entry_zset(entry);
+    struct zset *zset = zset_of_value(entry_value(entry));
     struct zset_span span = span_of(query, zset);
     if (span.count <= CALL_ITEMS_INLINE_MAX) {
         reply_zset_span(call->reply, zset, &span, NULL);

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "command/call.h"
-#include "value/zset.h"
+#include "value/zset/zset.h"
 
 /* `count` items beginning at `rank`, all of them inside the set. */
 struct zset_span {

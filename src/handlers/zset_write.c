@@ -293,7 +293,7 @@ static void execute_addition(struct addition *addition)
         return;
     }
     if (LIKELY(entry != NULL)) {
-        error = add_pairs(addition, entry_zset(entry));
+        error = add_pairs(addition, zset_of_value(entry_value(entry)));
     } else if (!addition->options.if_present) {
         error = add_pairs_to_new(addition);
     }
@@ -375,7 +375,7 @@ void handle_zrem(struct call *call)
     if (!effect_list_begin(&effect, call, "ZREM", call->keys, call->argc - 2)) {
         return;
     }
-    struct zset *zset = entry_zset(entry);
+    struct zset *zset = zset_of_value(entry_value(entry));
     int64_t count = 0;
     for (uint32_t i = 2; i < call->argc; i++) {
         if ((i - 2) % ZSET_PREFETCH_MAX == 0 && call->argc > 3) {
@@ -451,7 +451,7 @@ static void pop(struct call *call, bool highest)
         reply_array(call->reply, 0);
         return;
     }
-    struct zset *zset = entry_zset(entry);
+    struct zset *zset = zset_of_value(entry_value(entry));
     size_t size = zset_count(zset);
     struct zset_span span = {
         .rank = highest ? size - 1 : 0,

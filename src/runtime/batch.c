@@ -186,21 +186,21 @@ static void run_slot(struct worker *worker, struct batch_slot *slot, struct clie
     call_release(&slot->call, &worker->context);
 }
 
-/* Let calls in a row that look up members of one sorted set fetch together what they will
+/* Let calls in a row that look up elements of one value fetch together what they will
  * read. Returns the slot behind them. */
-static __attribute__((noinline)) unsigned prefetch_members(const struct worker *worker,
-                                                           unsigned first)
+static __attribute__((noinline)) unsigned prefetch_elements(const struct worker *worker,
+                                                            unsigned first)
 {
     const struct batch_slot *slots = worker->batch;
     const struct call *calls[CALL_PREFETCH_MAX];
     unsigned count = 0;
     while (count < CALL_PREFETCH_MAX && first + count < worker->batch_count &&
-           call_shares_set(&slots[first].call, &slots[first + count].call)) {
+           call_shares_value(&slots[first].call, &slots[first + count].call)) {
         calls[count] = &slots[first + count].call;
         count++;
     }
     if (count > 1) {
-        call_prefetch_members(calls, count);
+        call_prefetch_elements(calls, count);
     }
     return first + count;
 }
@@ -215,14 +215,14 @@ static void run_batch(struct worker *worker)
     const struct keyspace *keyspace = worker->context.keyspace;
     size_t keys = (size_t)(worker->context.space.keys - worker->keys);
     size_t key = 0;
-    unsigned fetched = 0; // Slots whose members are.
+    unsigned fetched = 0; // Slots whose elements are.
     keyspace_prefetch_first(keyspace, worker->keys, keys);
     for (unsigned i = 0; i < count; i++) {
         for (uint32_t j = 0; j < slots[i].call.key_count && key < keys; j++) {
             keyspace_prefetch_next(keyspace, worker->keys, keys, key++);
         }
-        if (UNLIKELY(i >= fetched && call_names_member(&slots[i].call))) {
-            fetched = prefetch_members(worker, i);
+        if (UNLIKELY(i >= fetched && call_names_element(&slots[i].call))) {
+            fetched = prefetch_elements(worker, i);
         }
         run_slot(worker, &slots[i], &current);
     }

@@ -1,6 +1,7 @@
 /* One key at a time: find, put, remove. The shard's lock is held throughout. */
 #include "base/number.h"
 #include "store/keyspace_internal.h"
+#include "value/string/string_value.h"
 
 #include <errno.h>
 

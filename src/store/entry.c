@@ -3,14 +3,23 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "store/entry_internal.h"
+#include "value/string/string_value.h"
 
 #include <assert.h>
 
-enum { POINTER_SIZE = sizeof(void *) };
+enum {
+    POINTER_SIZE = sizeof(void *),
+    EMBSTR_MAX = 44, // Redis stores longer strings beside their object.
+};
 
 static_assert(POINTER_SIZE == sizeof(int64_t), "payload_size counts on it");
 static_assert(sizeof(struct heap_node) == 12, "drawn in entry.h");
 static_assert(offsetof(struct entry, rest) == ENTRY_HEADER_SIZE, "drawn in entry.h");
+static_assert((int)VALUE_TYPES - 1 <= (int)KIND_TYPE_MASK, "the type has four bits");
+static_assert((int)ENTRY_VALUE <= (int)KIND_ENCODING_MASK, "the encoding has two");
+static_assert((KIND_TYPE_MASK | KIND_ENCODING_MASK << KIND_ENCODING_SHIFT | KIND_HAS_DEADLINE |
+               KIND_HAS_LONG_KEY) == UINT8_MAX,
+              "no bit of the kind has two meanings, and none is lost");
 static_assert(STRING_EMBEDDED_MAX <= UINT16_MAX, "value_size holds every embedded string");
 
 enum value_type entry_type(const struct entry *entry)
@@ -77,10 +86,18 @@ struct value *entry_value(const struct entry *entry)
     return value;
 }
 
-struct zset *entry_zset(const struct entry *entry)
+const char *entry_encoding_name(const struct entry *entry)
 {
-    DEBUG_ASSERT(entry_type(entry) == VALUE_ZSET);
-    return zset_of_value(entry_value(entry));
+    struct payload payload = entry_payload(entry);
+    switch (payload.encoding) {
+    case ENTRY_RAW:
+        return payload.raw.size <= EMBSTR_MAX ? "embstr" : "raw";
+    case ENTRY_INTEGER:
+        return "int";
+    case ENTRY_VALUE:
+        return value_ops(payload.value)->encoding(payload.value);
+    }
+    return NULL;
 }
 
 struct payload entry_payload(const struct entry *entry)

@@ -7,7 +7,7 @@
  *   │            │         │           │                │ optional)  │     │         │
  *   └────────────┴─────────┴───────────┴────────────────┴────────────┴─────┴─────────┘
  *
- *   kind     bits 0-2 enum value_type, 3-5 enum entry_encoding,
+ *   kind     bits 0-3 enum value_type, 4-5 enum entry_encoding,
  *            bit 6 has a deadline, bit 7 has a long key (more than 255 bytes)
  *   payload  RAW: value_size bytes; INTEGER: int64_t; VALUE: struct value *
  *
@@ -21,9 +21,7 @@
 #include "base/bytes.h"
 #include "base/pool.h"
 #include "ds/heap.h"
-#include "value/string.h"
 #include "value/value.h"
-#include "value/zset.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,5 +50,5 @@ struct bytes entry_string(const struct entry *entry, struct entry_scratch *scrat
 /* Borrow the block of an ENTRY_VALUE. */
 struct value *entry_value(const struct entry *entry);
 
-/* Borrow the sorted set of an entry of type VALUE_ZSET. */
-struct zset *entry_zset(const struct entry *entry);
+/* OBJECT ENCODING's word for how the entry's value is stored. */
+const char *entry_encoding_name(const struct entry *entry);

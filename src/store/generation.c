@@ -214,7 +214,7 @@ void value_drop(struct keyspace *keyspace, struct store_thread *thread, struct v
 
 void keyspace_drop_lent(struct store_thread *thread, struct value *value)
 {
-    DEBUG_ASSERT(value->type == VALUE_STRING);
+    DEBUG_ASSERT(value_ops(value)->is_copied_on_change); // Nobody waits to change it.
     if (value_release(value)) {
         discard(thread, value);
     }
@@ -252,7 +252,7 @@ bool keyspace_may_change(struct access *access, const struct key *key, struct wa
         return true;
     }
     struct value *value = entry_value(entry);
-    if (value->type == VALUE_STRING || !value_is_shared(value)) {
+    if (value_ops(value)->is_copied_on_change || !value_is_shared(value)) {
         return true;
     }
     struct keyspace *keyspace = access->keyspace;

@@ -25,10 +25,7 @@ static void check_entry(void *element, void *context)
     if (entry_encoding(entry) == ENTRY_VALUE) {
         ASSERT(atomic_load(&entry_value(entry)->holders) >= 1);
         ASSERT(entry_value(entry)->type == entry_type(entry));
-    }
-    if (entry_type(entry) == VALUE_ZSET) {
-        ASSERT(zset_count(entry_zset(entry)) > 0);
-        zset_validate(entry_zset(entry));
+        value_ops(entry_value(entry))->validate(entry_value(entry));
     }
 }
 

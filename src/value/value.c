@@ -1,9 +1,22 @@
 #include "value/value.h"
 
-#include "value/string.h"
-#include "value/zset.h"
+#include "value/string/string_value.h"
+#include "value/zset/zset.h"
 
-enum { FREE_UNIT_BYTES = 16 * 1024 };
+// Whether `a` is `name`, which is in lower case, ASCII case aside.
+static bool bytes_is_name(struct bytes a, const char *name)
+{
+    if (a.size != strlen(name)) {
+        return false;
+    }
+    for (size_t i = 0; i < a.size; i++) {
+        char c = a.data[i];
+        if ((c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) != name[i]) {
+            return false;
+        }
+    }
+    return true;
+}
 
 void value_init(struct value *value, enum value_type type)
 {
@@ -25,31 +38,22 @@ bool value_release(struct value *value)
     return atomic_fetch_sub_explicit(&value->holders, 1, memory_order_acq_rel) == 1;
 }
 
-size_t value_free_effort(const struct value *value)
+const struct value_ops *value_type_ops(enum value_type type)
 {
-    switch ((enum value_type)value->type) {
-    case VALUE_STRING:
-        // A block of pages costs about as much as a small object each.
-        return 1 + ((const struct string *)(const void *)value)->capacity / FREE_UNIT_BYTES;
-    case VALUE_ZSET:
-        return zset_free_effort((const struct zset *)(const void *)value);
-    }
-    return 1;
+    static const struct value_ops *const ops[VALUE_TYPES] = {
+        [VALUE_STRING] = &string_ops,
+        [VALUE_ZSET] = &zset_ops,
+    };
+    return ops[type];
 }
 
-void value_free(struct value *value, struct pool *pool)
+bool value_type_find(struct bytes name, enum value_type *type_out)
 {
-    switch ((enum value_type)value->type) {
-    case VALUE_STRING:
-        string_destroy((struct string *)value, pool);
-        return;
-    case VALUE_ZSET:
-        zset_destroy(zset_of_value(value), pool);
-        return;
+    for (int type = 0; type < VALUE_TYPES; type++) {
+        if (bytes_is_name(name, value_type_ops((enum value_type)type)->name)) {
+            *type_out = (enum value_type)type;
+            return true;
+        }
     }
-}
-
-const char *value_type_name(enum value_type type)
-{
-    return type == VALUE_STRING ? "string" : "zset";
+    return false;
 }

@@ -4,6 +4,7 @@
 #include "programs/command_table.h"
 #include "store/prefetch.h"
 #include "store/walk.h"
+#include "value/zset/zset.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -273,7 +274,7 @@ static void print_value(FILE *out, const struct entry *entry)
         print_bytes(out, entry_string(entry, &scratch));
         return;
     }
-    const struct zset *zset = entry_zset(entry);
+    const struct zset *zset = zset_of_value(entry_value(entry));
     struct zset_walk walk;
     struct zset_item item;
     fprintf(out, " zset");

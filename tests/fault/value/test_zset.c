@@ -1,6 +1,6 @@
 /* Each allocation of each operation on a sorted set fails in turn. */
 #include "unit.h"
-#include "value/zset.h"
+#include "value/zset/zset.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Random operations on a sorted set, beside a sorted array of the same items. */
 #include "seed.h"
 #include "unit.h"
-#include "value/zset.h"
+#include "value/zset/zset.h"
 
 #include <math.h>
 

@@ -6,6 +6,7 @@
 #include "programs/command_table.h"
 #include "store/walk.h"
 #include "unit.h"
+#include "value/zset/zset.h"
 
 #include <pthread.h>
 #include <semaphore.h>

@@ -1,6 +1,6 @@
 #include "unit.h"
-#include "value/zset.h"
-#include "value/zset_element.h"
+#include "value/zset/zset.h"
+#include "value/zset/zset_element.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -32,6 +32,8 @@ enum {
     ZSET_PACKED_MEMBER_MAX = 64, // As Redis's zset-max-listpack-value.
 };
 
+extern const struct value_ops zset_ops;
+
 struct zset; // Begins with a struct value.
 
 /* An empty set; NULL when out of memory. `secret` must outlive it. */
@@ -44,9 +46,6 @@ struct value *zset_value(struct zset *zset);
 struct zset *zset_of_value(struct value *value);
 
 size_t zset_count(const struct zset *zset);
-
-/* Blocks that zset_destroy will free. */
-size_t zset_free_effort(const struct zset *zset);
 
 /* "listpack" or "skiplist": what OBJECT ENCODING says in Redis's words. */
 const char *zset_encoding_name(const struct zset *zset);
@@ -122,7 +121,7 @@ void zset_remove_ranks(struct zset *zset, struct pool *pool, struct zset_ranks r
 /* Bring into the cache what finding these members, or giving them these scores (NaN: none),
  * is going to read. At most ZSET_PREFETCH_MAX items; worth it from two on, as their memory
  * accesses overlap. */
-enum { ZSET_PREFETCH_MAX = 32 };
+enum { ZSET_PREFETCH_MAX = VALUE_PREFETCH_MAX };
 void zset_prefetch(const struct zset *zset, const struct zset_item *items, unsigned count);
 
 /* Check every invariant, with ASSERT. For tests. */

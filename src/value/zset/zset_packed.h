@@ -21,7 +21,7 @@
 #include "base/error.h"
 #include "base/pool.h"
 #include "ds/avl.h"
-#include "value/zset.h"
+#include "value/zset/zset.h"
 
 #include <stdbool.h>
 #include <stddef.h>

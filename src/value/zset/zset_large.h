@@ -17,8 +17,8 @@
 #include "base/pool.h"
 #include "ds/avl.h"
 #include "ds/hashtable.h"
-#include "value/zset.h"
-#include "value/zset_element.h"
+#include "value/zset/zset.h"
+#include "value/zset/zset_element.h"
 
 #include <stdbool.h>
 #include <stddef.h>

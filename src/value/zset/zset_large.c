@@ -1,4 +1,4 @@
-#include "value/zset_large.h"
+#include "value/zset/zset_large.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* string.h - strings too long to stand beside their key.
+/* string_value.h - strings too long to stand beside their key.
  *
  * One block: header, then the bytes. Grows by half again, so that APPEND in a
  * loop is linear. Memory comes from the pool (MEMORY_STRING).
@@ -12,6 +12,8 @@
 
 /* Strings of this size and more are blocks of their own. */
 enum { STRING_EMBEDDED_MAX = 16 * 1024 };
+
+extern const struct value_ops string_ops;
 
 struct string {
     struct value value;
@@ -30,6 +32,12 @@ NODISCARD int string_append(struct string **string, struct pool *pool, struct by
 
 /* Free it, whoever held it. */
 void string_destroy(struct string *string, struct pool *pool);
+
+static inline struct string *string_of_value(struct value *value)
+{
+    ASSERT(value->type == VALUE_STRING);
+    return (struct string *)(void *)value;
+}
 
 static inline struct bytes string_bytes(const struct string *string)
 {

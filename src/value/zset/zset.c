@@ -1,9 +1,11 @@
-#include "value/zset.h"
+#include "value/zset/zset.h"
 
-#include "value/zset_large.h"
-#include "value/zset_packed.h"
+#include "base/number.h"
+#include "value/zset/zset_large.h"
+#include "value/zset/zset_packed.h"
 
 #include <errno.h>
+#include <math.h>
 
 enum { WALK_AHEAD = 16 }; // Items between the prefetch and its use.
 
@@ -52,12 +54,6 @@ struct zset *zset_of_value(struct value *value)
 size_t zset_count(const struct zset *zset)
 {
     return zset->is_large ? large_count(zset->large) : packed_count(zset->packed);
-}
-
-size_t zset_free_effort(const struct zset *zset)
-{
-    // Beside the elements there are far fewer blocks, of the table and of the tree.
-    return zset->is_large ? large_count(zset->large) : 2;
 }
 
 const char *zset_encoding_name(const struct zset *zset)
@@ -381,3 +377,60 @@ void zset_validate(const struct zset *zset)
         packed_validate(zset->packed);
     }
 }
+
+// ---- as a value ----
+
+static const struct zset *zset_at(const struct value *value)
+{
+    return (const struct zset *)(const void *)value;
+}
+
+static const char *encoding(const struct value *value)
+{
+    return zset_encoding_name(zset_at(value));
+}
+
+static size_t free_effort(const struct value *value)
+{
+    const struct zset *zset = zset_at(value);
+    // Beside the elements there are far fewer blocks, of the table and of the tree.
+    return zset->is_large ? large_count(zset->large) : 2;
+}
+
+static void free_value(struct value *value, struct pool *pool)
+{
+    zset_destroy(zset_of_value(value), pool);
+}
+
+static void prefetch(const struct value *value, const struct value_element *elements,
+                     unsigned count)
+{
+    const struct zset *zset = zset_at(value);
+    struct zset_item items[ZSET_PREFETCH_MAX];
+    ASSERT(count <= ZSET_PREFETCH_MAX);
+    if (!zset->is_large) {
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        items[i].member = elements[i].name;
+        if (elements[i].with.size == 0 || !number_parse_double(elements[i].with, &items[i].score)) {
+            items[i].score = NAN;
+        }
+    }
+    large_prefetch(zset->large, items, count);
+}
+
+static void validate(const struct value *value)
+{
+    ASSERT(zset_count(zset_at(value)) > 0); // An empty one has no key.
+    zset_validate(zset_at(value));
+}
+
+const struct value_ops zset_ops = {
+    .name = "zset",
+    .encoding = encoding,
+    .free_effort = free_effort,
+    .free = free_value,
+    .prefetch = prefetch,
+    .validate = validate,
+};

@@ -1,4 +1,4 @@
-#include "value/zset_packed.h"
+#include "value/zset/zset_packed.h"
 
 #include <errno.h>
 #include <string.h>
