@@ -7,6 +7,7 @@
 #include "handlers/key_list_internal.h"
 #include "store/walk.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
@@ -74,9 +75,19 @@ void handle_randomkey(struct call *call)
 
 // ---- SCAN and KEYS ----
 
+enum {
+    STEPS_INLINE = 200 * 1000,   // Of matching patterns, in one call on a worker.
+    STEPS_PER_KEY = 4 * 1000000, // In the background.
+    PATTERN_INLINE_MAX = 1024,   // Bytes of a pattern that a worker compiles.
+};
+
 /* A walk and what it is after. */
 struct search {
-    struct bytes pattern; // No data: everything.
+    struct bytes pattern;   // No data: everything.
+    struct glob glob;       // The pattern, compiled.
+    uint64_t steps;         // What matching may still take,
+    uint64_t steps_per_key; // and begins with for each key; 0: it is for all of them.
+    bool is_too_long;       // It took more.
     bool has_type;
     bool finds_nothing; // TYPE names a type that no value has.
     enum value_type type;
@@ -94,9 +105,41 @@ static void consider(const struct entry *entry, void *context)
         return;
     }
     struct bytes key = entry_key(entry);
-    if (search->pattern.data == NULL || glob_matches(search->pattern, key)) {
+    if (search->pattern.data == NULL) {
         key_list_add(&search->found, key);
+        return;
     }
+    if (search->steps_per_key > 0) {
+        search->steps = search->steps_per_key;
+    }
+    switch (search->is_too_long ? GLOB_TOO_LONG : glob_match(&search->glob, key, &search->steps)) {
+    case GLOB_MATCHES:
+        key_list_add(&search->found, key);
+        break;
+    case GLOB_TOO_LONG:
+        search->is_too_long = true;
+        break;
+    case GLOB_DIFFERS:
+        break;
+    }
+}
+
+// Begin to search: compile the pattern. 0 or negative errno.
+static int search_begin(struct search *search, struct pool *pool, uint64_t steps,
+                        uint64_t steps_per_key)
+{
+    key_list_init(&search->found, pool);
+    search->glob = (struct glob){0};
+    search->is_too_long = false;
+    search->steps = steps;
+    search->steps_per_key = steps_per_key;
+    return search->pattern.data == NULL ? 0 : glob_compile(&search->glob, pool, search->pattern);
+}
+
+static void search_end(struct search *search, struct pool *pool)
+{
+    glob_free(&search->glob, pool);
+    key_list_deinit(&search->found);
 }
 
 static void set_pattern(struct search *search, struct bytes pattern)
@@ -116,6 +159,8 @@ static void answer_search(struct search *search, struct reply *reply, bool answe
 {
     if (search->found.failed) {
         reply_error(reply, "ERR out of memory");
+    } else if (search->is_too_long) {
+        reply_error(reply, "ERR matching this pattern takes too long for keys of such a size");
     } else {
         if (answers_cursor) {
             char digits[NUMBER_INTEGER_SIZE_MAX];
@@ -125,7 +170,6 @@ static void answer_search(struct search *search, struct reply *reply, bool answe
         }
         key_list_reply(&search->found, reply);
     }
-    key_list_deinit(&search->found);
 }
 
 static void run_search_job(struct deferred *deferred, void *state)
@@ -133,9 +177,16 @@ static void run_search_job(struct deferred *deferred, void *state)
     struct search_job *job = state;
     struct search *search = &job->search;
     struct access *access = &deferred->access;
-    key_list_init(&search->found, access->thread->pool);
+    struct pool *pool = access->thread->pool;
     if (search->pattern.data != NULL) {
         search->pattern.data = job->pattern;
+    }
+    int error = search_begin(search, pool, 0, STEPS_PER_KEY);
+    if (error < 0) {
+        reply_error(deferred->reply,
+                    error == -E2BIG ? "ERR the pattern is too long" : "ERR out of memory");
+        search_end(search, pool);
+        return;
     }
     do {
         // The database may have been flushed since the last quiescent point.
@@ -149,10 +200,12 @@ static void run_search_job(struct deferred *deferred, void *state)
         };
         (void)keyspace_scan(access, &walk, consider, search);
         search->cursor = walk.cursor;
-        pool_quiesce(access->thread->pool);
-        pool_rest(access->thread->pool, SLICE_ELEMENTS);
-    } while (search->cursor != 0 && search->visited < search->count && !search->found.failed);
+        pool_quiesce(pool);
+        pool_rest(pool, SLICE_ELEMENTS);
+    } while (search->cursor != 0 && search->visited < search->count && !search->found.failed &&
+             !search->is_too_long);
     answer_search(search, deferred->reply, job->answers_cursor);
+    search_end(search, pool);
 }
 
 static void defer_search(struct call *call, const struct search *search, bool answers_cursor)
@@ -233,15 +286,18 @@ void handle_scan(struct call *call)
     if (!parse_search(call, &search)) {
         return;
     }
-    if (search.count > SCAN_COUNT_INLINE_MAX) {
+    if (search.count > SCAN_COUNT_INLINE_MAX || search.pattern.size > PATTERN_INLINE_MAX) {
         defer_search(call, &search, true);
         return;
     }
-    key_list_init(&search.found, call->access.thread->pool);
-    if (scan_step(call, &search)) {
+    struct pool *pool = call->access.thread->pool;
+    const struct search begun = search;
+    if (search_begin(&search, pool, STEPS_INLINE, 0) < 0) {
+        call_out_of_memory(call);
+    } else if (scan_step(call, &search) && !search.is_too_long) {
         answer_search(&search, call->reply, true);
-    } else {
-        key_list_deinit(&search.found);
-        defer_search(call, &search, true);
+    } else { // A background thread has the time.
+        defer_search(call, &begun, true);
     }
+    search_end(&search, pool);
 }

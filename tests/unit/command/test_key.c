@@ -305,3 +305,29 @@ TEST(scan_of_a_busy_shard_goes_on_in_the_background)
     ck_assert_str_eq(reply, "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nb\r\n");
     harness_destroy(h);
 }
+
+TEST(patterns_that_take_too_long_are_refused)
+{
+    enum { KEY = 6000 };
+    struct harness *h = harness_create();
+    char key[KEY];
+    char pattern[KEY / 2 + 3];
+    struct bytes reply;
+    memset(key, 'a', sizeof(key));
+    memset(pattern, '?', sizeof(pattern));
+    pattern[0] = pattern[sizeof(pattern) - 1] = '*';
+    pattern[sizeof(pattern) - 2] = 'b';
+    const struct bytes set[] = {BYTES("SET"), bytes_make(key, sizeof(key)), BYTES("1")};
+    const struct bytes keys[] = {BYTES("KEYS"), bytes_make(pattern, sizeof(pattern))};
+    const struct bytes scan[] = {BYTES("SCAN"), BYTES("0"), BYTES("MATCH"), keys[1]};
+    ck_assert_int_eq(harness_try(h, set, 3, &reply), CALL_DONE);
+    ck_assert_int_eq(harness_try(h, keys, 2, &reply), CALL_DONE);
+    ck_assert_int_eq(strncmp(reply.data, "-ERR matching this pattern takes too long", 41), 0);
+    ck_assert_int_eq(harness_try(h, scan, 4, &reply), CALL_DONE);
+    ck_assert_int_eq(reply.data[0], '-');
+    // Without the last literal, the work is small.
+    const struct bytes easy[] = {BYTES("KEYS"), bytes_make(pattern, sizeof(pattern) - 2)};
+    ck_assert_int_eq(harness_try(h, easy, 2, &reply), CALL_DONE);
+    ck_assert_int_eq(strncmp(reply.data, "*1\r\n", 4), 0);
+    harness_destroy(h);
+}
