@@ -26,7 +26,7 @@ static void client_set_name(struct client *client, struct call *call)
 static void client_info(const struct client *client, struct call *call)
 {
     char line[512];
-    uint64_t now_ms = call->access.now_ms;
+    uint64_t now_ms = client->home->monotonic_ms;
     int size =
         snprintf(line, sizeof(line), "id=%llu addr=%s name=%s age=%llu idle=%llu db=%u\n",
                  (unsigned long long)client->session.id, client->peer, client->name,

@@ -146,9 +146,12 @@ static void print_stats(struct server *server, FILE *out)
         SUM(server, errors));
     (void)fprintf(out,
                   "expired_keys:%llu\r\nevicted_keys:0\r\nkeyspace_hits:%llu\r\n"
-                  "keyspace_misses:%llu\r\nclient_output_buffer_limit_disconnections:%llu\r\n",
+                  "keyspace_misses:%llu\r\nclient_output_buffer_limit_disconnections:%llu\r\n"
+                  "client_query_buffer_limit_disconnections:%llu\r\n"
+                  "client_memory_limit_disconnections:%llu\r\n",
                   (unsigned long long)store.expired, (unsigned long long)store.hits,
-                  (unsigned long long)store.misses, SUM(server, output_limit_closes));
+                  (unsigned long long)store.misses, SUM(server, output_limit_closes),
+                  SUM(server, query_limit_closes), SUM(server, budget_closes));
 }
 
 static void print_replication(struct server *server, FILE *out)

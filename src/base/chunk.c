@@ -199,7 +199,7 @@ bool depot_is_short(struct depot *depot)
 void depot_await(struct depot *depot, struct waiter *waiter)
 {
     struct chunk_store *store = &depot->chunks;
-    wait_queue_add(&store->waiting, waiter);
+    wait_queue_add(&store->waiting, waiter, WAIT_FOR_MEMORY);
     if (!atomic_load(&store->is_short)) {
         wait_queue_wake(&store->waiting);
     }
@@ -402,6 +402,7 @@ static void end_empty_chunks(struct chunk_store *store, struct chunk_kind *kind)
 
 void chunks_deinit(struct chunk_store *store)
 {
+    wait_queue_wake(&store->waiting); // Nobody else will: what is left there is freed by it.
     end_empty_chunks(store, &store->objects);
     end_empty_chunks(store, &store->tables);
     end_empty_chunks(store, &store->large);

@@ -24,6 +24,11 @@ uint64_t clock_monotonic_ns(void)
     return read_ns(CLOCK_MONOTONIC);
 }
 
+uint64_t clock_monotonic_coarse_ms(void)
+{
+    return read_ns(CLOCK_MONOTONIC_COARSE) / 1000000U;
+}
+
 uint64_t clock_thread_cpu_ns(void)
 {
     return read_ns(CLOCK_THREAD_CPUTIME_ID);

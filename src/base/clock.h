@@ -18,5 +18,8 @@ uint64_t clock_wall_us(void);
 /* Nanoseconds since some fixed point; never goes back. */
 uint64_t clock_monotonic_ns(void);
 
+/* Milliseconds since the same point, some milliseconds late: cheap enough for each turn. */
+uint64_t clock_monotonic_coarse_ms(void);
+
 /* Nanoseconds of CPU time that the calling thread has used. */
 uint64_t clock_thread_cpu_ns(void);

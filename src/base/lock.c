@@ -52,8 +52,9 @@ void waiters_wake(struct waiter *first)
     }
 }
 
-void wait_queue_add(struct wait_queue *queue, struct waiter *waiter)
+void wait_queue_add(struct wait_queue *queue, struct waiter *waiter, enum wait_reason reason)
 {
+    waiter->reason = reason;
     struct waiter *top = atomic_load_explicit(&queue->parked, memory_order_relaxed);
     do {
         waiter->next = top;
@@ -67,7 +68,7 @@ void wait_queue_wake(struct wait_queue *queue)
 
 void lock_park(struct lock *lock, struct wait_queue *queue, struct waiter *waiter)
 {
-    wait_queue_add(queue, waiter);
+    wait_queue_add(queue, waiter, WAIT_FOR_LOCK);
     // Whoever holds the lock must learn of it; if nobody does, we wake it ourselves.
     for (;;) {
         uint32_t state = LOCK_TAKEN;

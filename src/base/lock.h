@@ -19,9 +19,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What a waiter waits for. */
+enum wait_reason { WAIT_FOR_LOCK, WAIT_FOR_MEMORY };
+
 struct waiter {
     struct waiter *next;
     void (*wake)(struct waiter *waiter);
+    enum wait_reason reason; // Of the last time that it was parked.
 };
 
 enum lock_state { LOCK_FREE, LOCK_TAKEN, LOCK_CONTENDED };
@@ -49,7 +53,8 @@ static inline bool lock_try(struct lock *lock)
 bool lock_try_spin(struct lock *lock);
 
 /* Be woken, once, when the lock is released; perhaps before this returns. The
- * waiter stays the caller's, who leaves it alone until it is woken. */
+ * waiter stays the caller's, who leaves it alone until it is woken: whoever may want to leave
+ * before parks something that outlives it (session/client_waiter.h). */
 void lock_park(struct lock *lock, struct wait_queue *queue, struct waiter *waiter);
 
 /* Wake a list of waiters, each gone once woken. NULL is fine. */
@@ -58,7 +63,7 @@ void waiters_wake(struct waiter *first);
 /* Queue a waiter. Sequentially consistent, as is wait_queue_wake: where the reason to wait
  * is, too, who queues and then looks at it, and who ends it and then wakes, cannot miss
  * each other. */
-void wait_queue_add(struct wait_queue *queue, struct waiter *waiter);
+void wait_queue_add(struct wait_queue *queue, struct waiter *waiter, enum wait_reason reason);
 
 /* Wake all who are queued, in the order of arrival. */
 void wait_queue_wake(struct wait_queue *queue);

@@ -5,23 +5,45 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { LINE_MAX_BYTES = 1024 };
 
+static int open_file(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    return fd < 0 ? -errno : fd;
+}
+
 int log_open(struct log *log, const char *path, enum log_level level)
 {
     int fd = STDERR_FILENO;
     if (path != NULL && path[0] != '\0') {
-        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+        fd = open_file(path);
         if (fd < 0) {
-            return -errno;
+            return fd;
         }
     }
-    *log = (struct log){.fd = fd, .level = level};
+    *log = (struct log){.fd = fd, .level = (int)level};
     return 0;
+}
+
+int log_reopen(struct log *log, const char *path)
+{
+    if (log->fd <= STDERR_FILENO) {
+        return 0;
+    }
+    int fd = open_file(path);
+    if (fd < 0) {
+        return fd;
+    }
+    // In one step for the threads that are writing: the number stays.
+    int error = dup3(fd, log->fd, O_CLOEXEC) < 0 ? -errno : 0;
+    (void)close(fd);
+    return error;
 }
 
 void log_close(struct log *log)
@@ -30,6 +52,18 @@ void log_close(struct log *log)
         (void)close(log->fd);
     }
     log->fd = STDERR_FILENO;
+}
+
+bool log_limiter_allows(struct log_limiter *limiter, uint64_t now_ms, uint64_t *left_out_out)
+{
+    enum { INTERVAL_MS = 1000 };
+    if (now_ms < limiter->next_ms) {
+        limiter->left_out++;
+        return false;
+    }
+    *left_out_out = limiter->left_out;
+    *limiter = (struct log_limiter){.next_ms = now_ms + INTERVAL_MS};
+    return true;
 }
 
 // Length of what snprintf would have written, cut to what fits.
@@ -44,7 +78,7 @@ static size_t fitted(int length, size_t room)
 void log_write(const struct log *log, enum log_level level, const char *format, ...)
 {
     static const char *const names[] = {"debug", "verbose", "notice", "warning"};
-    if (level < log->level) {
+    if ((int)level < atomic_load_explicit(&log->level, memory_order_relaxed)) {
         return;
     }
     char line[LINE_MAX_BYTES];

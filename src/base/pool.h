@@ -60,7 +60,8 @@ struct waiter;
 /* A depot without pools; NULL when out of memory. */
 struct depot *depot_create(void);
 
-/* Free the depot and all its memory; its pools are destroyed before. NULL is fine. */
+/* Free the depot and all its memory; its pools are destroyed before. Wakes who still waits for
+ * memory. NULL is fine. */
 void depot_destroy(struct depot *depot);
 
 /* Live bytes per tag over all pools (sizes as rounded up to their class). A sum

@@ -65,11 +65,11 @@ static void execute_call(struct worker *worker, struct client *client, struct ca
     reply_init(&reply, &worker->output.to_chain.sink, client->session.protocol);
     // Reading the clock costs as much as a short command: time one call in a few.
     uint64_t started_ns = is_sampled(worker, call) ? clock_monotonic_ns() : 0;
-    switch (call_execute(call, &reply, &client->waiter)) {
+    switch (call_execute(call, &reply, &client->waiter->waiter)) {
     case CALL_DONE:
         break;
     case CALL_WAITS:
-        client->is_parked = true;
+        client_park(client);
         counter_add(&worker->counts.suspended, 1);
         return;
     case CALL_DEFERRED:
@@ -78,7 +78,7 @@ static void execute_call(struct worker *worker, struct client *client, struct ca
     }
     count_call(worker, call, reply.errors, started_ns);
     if (UNLIKELY(client->session.closes)) {
-        client->is_closing = true;
+        client->phase = CLIENT_CLOSING;
         if (client->session.sent_http) {
             warn_of_http(worker, client);
         }
@@ -92,10 +92,7 @@ static void output_close(struct worker *worker, struct client *client)
     bool failed;
     struct bytes run = output_end(&worker->output, &failed);
     if (UNLIKELY(failed)) {
-        counter_add(&worker->counts.output_limit_closes, 1);
-        log_write(worker->services->log, LOG_LEVEL_WARNING,
-                  "closing %s: unread replies exceed the limit or memory", client->peer);
-        worker_shut(worker, client);
+        worker_shut_for(worker, client, WORKER_LIMIT_OUTPUT);
         return;
     }
     if (client->run_turn != worker->turn) {
@@ -115,18 +112,11 @@ static void output_close(struct worker *worker, struct client *client)
 
 // ---- batches ----
 
-static bool may_execute(const struct client *client)
-{
-    // Without branches: asked for every request.
-    return !(client->is_parked | client->is_deferred | client->is_throttled | client->is_closing |
-             client->is_shut);
-}
-
 /* A client's part of a batch was executed: its input up to there is done with. What
  * was parsed but not executed (it was suspended in between) is parsed again later. */
 static void settle(struct client *client)
 {
-    if (UNLIKELY(client->is_shut)) {
+    if (UNLIKELY(client->phase == CLIENT_SHUT)) {
         client->parsed = client->consumed = 0; // Its input is gone.
         return;
     }
@@ -165,6 +155,20 @@ static void empty_batch(struct worker *worker)
     };
 }
 
+// Until it has read some of its replies.
+static void wait_for_reader(struct client *client)
+{
+    if (client->wait == CLIENT_WAITS_NOT) {
+        client->wait = CLIENT_WAITS_FOR_READER;
+    }
+}
+
+// Its call was not executed, and will be again.
+static bool client_is_parked(const struct client *client)
+{
+    return client->wait == CLIENT_WAITS_FOR_LOCK || client->wait == CLIENT_WAITS_FOR_MEMORY;
+}
+
 // Execute one slot, opening and closing outputs where one client's part ends.
 static void run_slot(struct worker *worker, struct batch_slot *slot, struct client **current)
 {
@@ -174,12 +178,12 @@ static void run_slot(struct worker *worker, struct batch_slot *slot, struct clie
         *current = client;
         output_begin(&worker->output, &client->chain);
     }
-    if (UNLIKELY(client->chain.bytes > OUTPUT_PAUSE)) {
-        client->is_throttled = true; // Until it has read some of its replies.
+    if (UNLIKELY(client->chain.bytes > worker->output_pause)) {
+        wait_for_reader(client);
     }
-    if (LIKELY(may_execute(client))) {
+    if (LIKELY(client_may_execute(client))) {
         execute_call(worker, client, &slot->call);
-        if (LIKELY(!client->is_parked)) {
+        if (LIKELY(!client_is_parked(client))) {
             client->consumed = slot->end;
         }
     }
@@ -275,13 +279,13 @@ static void execute_alone(struct worker *worker, struct client *client,
         execute_call(worker, client, &call);
         call_release(&call, &worker->context);
         client->parsed = result.size;
-        client->consumed = client->is_parked ? 0 : result.size;
+        client->consumed = client_is_parked(client) ? 0 : result.size;
         client->quota--;
     } else {
         struct reply reply;
         reply_init(&reply, &worker->output.to_chain.sink, client->session.protocol);
         reply_error(&reply, "ERR out of memory");
-        client->is_closing = true; // The stream's place in the input is lost.
+        client->phase = CLIENT_CLOSING; // The stream's place in the input is lost.
     }
     output_close(worker, client);
     settle(client);
@@ -301,12 +305,13 @@ static void answer_mistake(struct worker *worker, struct client *client,
     counter_add(&worker->counts.errors, 1);
     output_close(worker, client);
     client->quota--;
-    if (client->is_shut) {
+    if (client->phase == CLIENT_SHUT) {
         return;
     }
     client_consume(client, result->size);
     if (result->status == PARSE_FATAL) {
-        client->is_closing = client->lingers = true;
+        client->phase = CLIENT_CLOSING;
+        client->lingers = true;
     }
 }
 
@@ -317,9 +322,10 @@ static void answer_http(struct worker *worker, struct client *client,
     output_begin(&worker->output, &client->chain);
     http_answer(&worker->output.to_chain.sink, &result->http);
     output_close(worker, client);
-    if (!client->is_shut) {
+    if (client->phase != CLIENT_SHUT) {
         client_consume(client, client_pending(client).size);
-        client->is_closing = client->lingers = true;
+        client->phase = CLIENT_CLOSING;
+        client->lingers = true;
     }
 }
 
@@ -347,7 +353,7 @@ static __attribute__((noinline)) bool take_other(struct worker *worker, struct c
     if (client->parsed > 0) {
         run_batch(worker);
     }
-    if (!may_execute(client)) {
+    if (!client_may_execute(client)) {
         return true;
     }
     if (result->status == PARSE_EMPTY) {
@@ -381,11 +387,12 @@ static inline bool take_request(struct worker *worker, struct client *client)
 static void fill_from(struct worker *worker, struct client *client)
 {
     bool has_more = true;
-    client->is_throttled = client->chain.bytes > OUTPUT_PAUSE;
-    while (has_more && client->quota > 0 && may_execute(client)) {
+    client->wait = UNLIKELY(client->chain.bytes > worker->output_pause) ? CLIENT_WAITS_FOR_READER
+                                                                        : CLIENT_WAITS_NOT;
+    while (has_more && client->quota > 0 && client_may_execute(client)) {
         has_more = take_request(worker, client);
     }
-    if (has_more && may_execute(client)) {
+    if (has_more && client_may_execute(client)) {
         worker_ready(worker, client); // Its quota is used up: the next turn.
     }
 }
@@ -393,11 +400,12 @@ static void fill_from(struct worker *worker, struct client *client)
 // Everything that was to be executed in this turn is: keep what is left for later.
 static void finish(struct worker *worker, struct client *client)
 {
-    if (client->is_shut) {
+    if (client->phase == CLIENT_SHUT) {
+        client_free_buffers(client);
         worker_free_if_idle(worker, client);
         return;
     }
-    if (UNLIKELY(client->is_closing)) {
+    if (UNLIKELY(client->phase != CLIENT_OPEN)) {
         worker_outgoing(worker, client); // Nothing more is executed.
         return;
     }
@@ -405,11 +413,12 @@ static void finish(struct worker *worker, struct client *client)
         worker_shut(worker, client);
         return;
     }
-    bool goes_on = client->is_ready || client_is_suspended(client) || client->is_throttled;
+    worker_account(worker, client);
+    bool goes_on = client->is_ready || client->wait != CLIENT_WAITS_NOT;
     if (UNLIKELY(goes_on)) {
         worker_pause_if_full(worker, client);
     } else if (UNLIKELY(client->has_ended)) {
-        client->is_closing = true;
+        client->phase = CLIENT_CLOSING;
         worker_outgoing(worker, client);
     } else if (UNLIKELY(client->is_paused)) {
         client->is_paused = false;
@@ -428,7 +437,7 @@ void worker_execute(struct worker *worker)
         client->quota = WORKER_REQUESTS_PER_TURN;
         client->next_turn = turn;
         turn = client;
-        if (LIKELY(may_execute(client))) {
+        if (LIKELY(client->phase == CLIENT_OPEN && !client_is_suspended(client))) {
             fill_from(worker, client);
         }
         client = next;

@@ -1,6 +1,5 @@
 /* Work that a worker leaves to the background: deferred calls and freeing. */
 #include "base/clock.h"
-#include "base/container.h"
 #include "runtime/background.h"
 #include "runtime/worker_internal.h"
 
@@ -11,7 +10,8 @@
 struct call_work {
     struct job job;
     struct mail mail;
-    struct client *client; // Stays until the job's mail is read.
+    struct worker *worker;
+    struct client *client; // Of the worker's thread; NULL: it has left.
     call_job run;
     void *state;
     size_t state_size;
@@ -23,7 +23,7 @@ struct call_work {
 static void run_call(struct job *job, struct store_thread *thread)
 {
     struct call_work *work = (struct call_work *)(void *)job;
-    struct worker *worker = CONTAINER_OF(work->client->home, struct worker, home);
+    struct worker *worker = work->worker;
     struct chain_sink sink;
     struct reply reply;
     chain_sink_open(&sink, &work->chain, thread,
@@ -48,13 +48,15 @@ void worker_defer(struct worker *worker, struct client *client, struct call *cal
     *work = (struct call_work){
         .job = {.run = run_call},
         .mail = {.kind = MAIL_JOB_DONE},
+        .worker = worker,
         .client = client,
         .run = call->job,
         .state = call->job_state,
         .state_size = call->job_state_size,
         .session = client->session,
     };
-    client->is_deferred = true;
+    client->job = &work->client;
+    client->wait = CLIENT_WAITS_FOR_JOB;
     counter_add(&worker->counts.suspended, 1);
     background_post(worker->services->background, &work->job);
 }
@@ -64,17 +66,18 @@ void worker_job_done(struct worker *worker, struct mail *mail)
     struct call_work *work =
         (struct call_work *)(void *)((char *)mail - offsetof(struct call_work, mail));
     struct client *client = work->client;
-    if (!client->is_shut && !work->failed) {
+    if (client == NULL || work->failed) {
+        chain_clear(&work->chain, worker->home.store);
+    } else {
         chain_splice(&client->chain, &work->chain);
         worker_outgoing(worker, client);
-    } else {
-        chain_clear(&work->chain, worker->home.store);
-        if (work->failed) {
-            counter_add(&worker->counts.output_limit_closes, 1);
-            worker_shut(worker, client);
-        }
     }
-    worker_resume(worker, client);
+    if (client != NULL) {
+        worker_resume(worker, client);
+    }
+    if (client != NULL && work->failed) {
+        worker_shut_for(worker, client, WORKER_LIMIT_OUTPUT);
+    }
     free(work);
 }
 

@@ -18,11 +18,11 @@ void worker_close(struct worker *worker, struct client *client)
         worker_shut(worker, client);
         return;
     }
-    if (client->is_lingering) {
+    if (client->phase == CLIENT_LINGERING) {
         return;
     }
-    client->is_lingering = true;
-    client->active_ms = worker->home.now_ms;
+    client->phase = CLIENT_LINGERING;
+    client->active_ms = worker->home.monotonic_ms;
     worker_move(client, &worker->lingering);
     loop_finish(&client->stream);
     if (client->is_paused) {
@@ -34,14 +34,13 @@ void worker_close(struct worker *worker, struct client *client)
 static void end_lingering(struct worker *worker, struct client *client)
 {
     worker_move(client, &worker->clients);
-    client->is_lingering = false;
     worker_shut(worker, client);
 }
 
 void worker_drop_input(struct worker *worker, struct client *client, size_t size)
 {
     client->dropped += size;
-    if (client->is_lingering && client->dropped > LINGER_BYTES_MAX) {
+    if (client->phase == CLIENT_LINGERING && client->dropped > LINGER_BYTES_MAX) {
         end_lingering(worker, client);
     }
 }
@@ -56,7 +55,7 @@ void worker_end_lingering(struct worker *worker, bool all)
 {
     struct client *client = worker->lingering.next;
     while (client != &worker->lingering &&
-           (all || client->active_ms + LINGER_MS <= worker->home.now_ms)) {
+           (all || client->active_ms + LINGER_MS <= worker->home.monotonic_ms)) {
         struct client *next = client->next;
         end_lingering(worker, client);
         client = next;

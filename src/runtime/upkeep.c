@@ -104,7 +104,7 @@ static void wake(struct upkeep *upkeep, bool stops)
 
 void upkeep_request(struct upkeep *upkeep)
 {
-    if (UNLIKELY(depot_claim_upkeep(upkeep->depot))) {
+    if (UNLIKELY(upkeep != NULL && depot_claim_upkeep(upkeep->depot))) {
         wake(upkeep, false);
     }
 }

@@ -19,7 +19,7 @@ struct upkeep;
 /* Get the first memory and start the thread. 0 or negative errno. */
 NODISCARD int upkeep_start(struct upkeep **upkeep_out, struct depot *depot);
 
-/* Wake the thread if the depot wants it. Cheap when it does not. */
+/* Wake the thread if the depot wants it. Cheap when it does not. NULL is fine. */
 void upkeep_request(struct upkeep *upkeep);
 
 /* End the thread. NULL is fine. */

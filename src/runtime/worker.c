@@ -13,7 +13,8 @@
 
 enum {
     EXPIRE_PER_TURN = 256,
-    STOP_GRACE_MS = 500,  // For answering what was read before the stop.
+    STOP_GRACE_MS = 500, // For answering what was read before the stop.
+    SLEEP_MS_MAX = 24 * 3600 * 1000,
     CLOSE_GRACE_MS = 300, // For the kernel to let go of the connections.
     WAIT_RETRY_NS = 10 * 1000 * 1000,
     WAIT_TRIES_PER_LINE = 500, // Lines in the log, one in five seconds.
@@ -87,10 +88,11 @@ void worker_move(struct client *client, struct client *head)
     ring_append(head, client);
 }
 
+// A client was active: with a time-out, the ring stays in order.
 static void touch(struct worker *worker, struct client *client)
 {
-    client->active_ms = worker->home.now_ms;
-    if (counter_read(&worker->services->limits->timeout_s) > 0) {
+    client->active_ms = worker->home.monotonic_ms;
+    if (worker->timeout_s > 0) {
         worker_move(client, &worker->clients);
     }
 }
@@ -105,35 +107,90 @@ void worker_pause_if_full(struct worker *worker, struct client *client)
     }
 }
 
+// Its wait is over, or given up.
+static void count_resumed(struct worker *worker, const struct client *client)
+{
+    if (client_is_suspended(client)) {
+        counter_add(&worker->counts.suspended, (uint64_t)-1);
+    }
+}
+
 void worker_resume(struct worker *worker, struct client *client)
 {
-    client->is_parked = client->is_deferred = false;
-    counter_add(&worker->counts.suspended, (uint64_t)-1);
-    if (client->is_shut) {
-        worker_free_if_idle(worker, client);
-    } else {
-        worker_ready(worker, client);
-    }
+    count_resumed(worker, client);
+    client->wait = CLIENT_WAITS_NOT;
+    client->job = NULL;
+    worker_ready(worker, client);
 }
 
 void worker_shut(struct worker *worker, struct client *client)
 {
-    if (!client->is_shut) {
-        client->is_shut = true;
-        client->view = (struct bytes){0};
-        loop_shut(worker->home.loop, &client->stream);
+    if (client->phase == CLIENT_SHUT) {
+        return;
     }
+    count_resumed(worker, client);
+    client->phase = CLIENT_SHUT;
+    bool left = client_withdraw(client);
+    ASSERT(left); // Nothing is needed to wait again.
+    if (client->parsed == 0) {
+        client_free_buffers(client); // Else the batch still looks at them: finish() does it.
+    }
+    loop_shut(worker->home.loop, &client->stream);
+}
+
+void worker_shut_for(struct worker *worker, struct client *client, enum worker_limit limit)
+{
+    static const char *const reasons[] = {
+        [WORKER_LIMIT_OUTPUT] = "its unread replies exceed client-output-buffer-limit or memory",
+        [WORKER_LIMIT_QUERY] = "its request exceeds client-query-buffer-limit",
+        [WORKER_LIMIT_BUDGET] = "it holds most of maxmemory-clients, which is used up",
+    };
+    struct {
+        struct log_limiter *log;
+        counter *count;
+    } of[] = {
+        [WORKER_LIMIT_OUTPUT] = {&worker->output_log, &worker->counts.output_limit_closes},
+        [WORKER_LIMIT_QUERY] = {&worker->query_log, &worker->counts.query_limit_closes},
+        [WORKER_LIMIT_BUDGET] = {&worker->budget_log, &worker->counts.budget_closes},
+    };
+    if (client->phase == CLIENT_SHUT) {
+        return;
+    }
+    uint64_t left_out = 0;
+    counter_add(of[limit].count, 1);
+    if (log_limiter_allows(of[limit].log, worker->home.monotonic_ms, &left_out)) {
+        log_write(worker->services->log, LOG_LEVEL_WARNING,
+                  "closing %s: %s (input %zu bytes, output %zu bytes; %llu such lines left out)",
+                  client->peer, reasons[limit], client->input_capacity, client->chain.bytes,
+                  (unsigned long long)left_out);
+    }
+    worker_shut(worker, client);
+}
+
+void worker_account(struct worker *worker, struct client *client)
+{
+    size_t unsent = client_unsent(client);
+    if (UNLIKELY(client_share_differs(&client->share, unsent))) {
+        client_budget_update(worker->services->budget, &client->share, client_memory(client),
+                             unsent);
+    }
+}
+
+static void forget_connection(struct worker *worker)
+{
+    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
+    worker->services->connection_closed(worker->services->context);
 }
 
 void worker_free_if_idle(struct worker *worker, struct client *client)
 {
-    if (client->is_open || client_is_suspended(client) || client->is_ready || client->is_outgoing) {
+    if (client->is_open || client->is_ready || client->is_outgoing || client->parsed > 0 ||
+        !client_budget_leave(worker->services->budget, &client->share)) {
         return;
     }
     ring_unlink(client);
     client_destroy(client);
-    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
-    worker->services->connection_closed(worker->services->context);
+    forget_connection(worker);
 }
 
 // ---- mail ----
@@ -148,10 +205,24 @@ static void connect_client(struct worker *worker, struct mail *mail)
         ring_append(&worker->clients, client);
     } else {
         (void)close(arrival->fd);
-        atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
-        worker->services->connection_closed(worker->services->context);
+        forget_connection(worker);
     }
     free(arrival);
+}
+
+static void resume_woken(struct worker *worker, struct mail *mail)
+{
+    struct client *client = client_waiter_woken(mail);
+    if (client != NULL) {
+        worker_resume(worker, client);
+    }
+}
+
+static void close_condemned(struct worker *worker, struct client *client)
+{
+    client_budget_pardon(worker->services->budget, &client->share);
+    worker_shut_for(worker, client, WORKER_LIMIT_BUDGET);
+    worker_free_if_idle(worker, client);
 }
 
 static void read_mail(struct worker *worker)
@@ -165,7 +236,10 @@ static void read_mail(struct worker *worker)
             connect_client(worker, mail);
             break;
         case MAIL_WOKEN:
-            worker_resume(worker, client_of_mail(mail));
+            resume_woken(worker, mail);
+            break;
+        case MAIL_CONDEMNED:
+            close_condemned(worker, client_of_condemned(mail));
             break;
         case MAIL_JOB_DONE:
             worker_job_done(worker, mail);
@@ -188,13 +262,18 @@ static void read_mail(struct worker *worker)
 static void handle_data(struct worker *worker, struct client *client, struct bytes data)
 {
     counter_add(&worker->counts.bytes_in, data.size);
-    if (UNLIKELY(client->is_closing || client->is_shut)) {
+    if (UNLIKELY(client->phase != CLIENT_OPEN)) {
         worker_drop_input(worker, client, data.size);
         return;
     }
     touch(worker, client);
-    if (UNLIKELY(!client_receive(client, data))) {
-        worker_shut(worker, client);
+    int error = client_receive(client, data, worker->query_bytes_max);
+    if (UNLIKELY(error < 0)) {
+        if (error == -ENOBUFS) {
+            worker_shut_for(worker, client, WORKER_LIMIT_QUERY);
+        } else {
+            worker_shut(worker, client);
+        }
         return;
     }
     worker_ready(worker, client); // Even if it cannot go on: what was lent must be kept.
@@ -230,18 +309,19 @@ static bool account_sent(struct worker *worker, struct client *client, size_t se
 static void handle_sent(struct worker *worker, struct client *client,
                         const struct loop_event *event)
 {
-    if (client->is_shut) {
+    if (client->phase == CLIENT_SHUT) {
         return;
     }
     if (event->error < 0 || !account_sent(worker, client, event->sent)) {
         worker_shut(worker, client);
         return;
     }
-    if (client->chain.bytes > 0 || client->is_closing) {
+    worker_account(worker, client);
+    if (client->chain.bytes > 0 || client->phase == CLIENT_CLOSING) {
         worker_outgoing(worker, client);
     }
-    if (client->is_throttled && client->chain.bytes <= OUTPUT_PAUSE) {
-        client->is_throttled = false;
+    if (client->wait == CLIENT_WAITS_FOR_READER && client->chain.bytes <= worker->output_pause) {
+        client->wait = CLIENT_WAITS_NOT;
         worker_ready(worker, client);
     }
 }
@@ -264,7 +344,7 @@ static void handle_event(struct worker *worker, const struct loop_event *event)
         break;
     case LOOP_CLOSED:
         client->is_open = false;
-        client->is_shut = true;
+        worker_shut(worker, client); // It was, unless the loop gave it up.
         worker_free_if_idle(worker, client);
         break;
     case LOOP_WAKE:
@@ -297,7 +377,7 @@ static void send_chain(struct worker *worker, struct client *client)
 
 static void send_client(struct worker *worker, struct client *client)
 {
-    if (client->is_shut) {
+    if (client->phase == CLIENT_SHUT) {
         worker_free_if_idle(worker, client);
         return;
     }
@@ -306,7 +386,7 @@ static void send_client(struct worker *worker, struct client *client)
     }
     struct bytes run = client->run_turn == worker->turn ? client->run : (struct bytes){0};
     client->run_turn = 0;
-    if (LIKELY(run.size > 0 && !client->is_closing)) {
+    if (LIKELY(run.size > 0 && client->phase == CLIENT_OPEN)) {
         send_run(worker, client);
         return;
     }
@@ -316,7 +396,7 @@ static void send_client(struct worker *worker, struct client *client)
         send_chain(worker, client);
     } else if (!is_kept) {
         worker_shut(worker, client);
-    } else if (client->is_closing) {
+    } else if (client->phase >= CLIENT_CLOSING) {
         worker_close(worker, client);
     }
 }
@@ -347,47 +427,124 @@ static void expire_due(struct worker *worker)
     }
 }
 
+// A client that has been idle for too long is closed, also one that is parked; one that a
+// background thread works for is not idle.
 static void close_idle(struct worker *worker)
 {
-    uint64_t timeout_ms = counter_read(&worker->services->limits->timeout_s) * 1000;
+    uint64_t timeout_ms = worker->timeout_s * 1000;
     if (timeout_ms == 0) {
         return;
     }
     struct client *client = worker->clients.next;
-    while (client != &worker->clients && client->active_ms + timeout_ms <= worker->home.now_ms) {
+    while (client != &worker->clients &&
+           client->active_ms + timeout_ms <= worker->home.monotonic_ms) {
         struct client *next = client->next;
-        if (!client_is_suspended(client)) {
+        if (client->wait == CLIENT_WAITS_FOR_JOB || client->phase == CLIENT_SHUT) {
+            touch(worker, client); // To be looked at again.
+        } else {
             worker_shut(worker, client);
         }
-        client->active_ms = worker->home.now_ms;
         client = next;
     }
 }
 
+static uint64_t us_of_ms(uint64_t ms)
+{
+    return (ms < SLEEP_MS_MAX ? ms : SLEEP_MS_MAX) * 1000;
+}
+
+// Microseconds until a deadline of the wall clock; to the microsecond when it is near.
+static uint64_t us_until_deadline(uint64_t deadline_ms)
+{
+    uint64_t now_us = clock_wall_us();
+    uint64_t now_ms = now_us / 1000;
+    return deadline_ms <= now_ms ? 0 : us_of_ms(deadline_ms - now_ms) - now_us % 1000;
+}
+
+// Microseconds until a moment of the monotonic clock; 0: never.
+static uint64_t us_until(uint64_t until_ms)
+{
+    uint64_t now_ms = until_ms == 0 ? 0 : clock_monotonic_coarse_ms();
+    return until_ms == 0 ? UINT64_MAX : until_ms <= now_ms ? 0 : us_of_ms(until_ms - now_ms);
+}
+
+// Microseconds until the first client has been idle for too long.
+static uint64_t us_until_idle(const struct worker *worker)
+{
+    const struct client *idlest = worker->clients.next;
+    if (worker->timeout_s == 0 || idlest == &worker->clients) {
+        return UINT64_MAX;
+    }
+    return us_until(idlest->active_ms + worker->timeout_s * 1000);
+}
+
 // How long the next turn may sleep; negative: for ever.
-static int64_t sleep_us(struct worker *worker)
+static int64_t sleep_us(const struct worker *worker)
 {
     if (worker->ready.first != NULL || worker->outgoing.first != NULL ||
         worker->looks_for_deadlines) {
         return 0;
     }
-    uint64_t until_ms = worker->next_deadline_ms;
-    uint64_t timeout_ms = counter_read(&worker->services->limits->timeout_s) * 1000;
-    const struct client *idlest = worker->clients.next;
-    if (timeout_ms > 0 && idlest != &worker->clients) {
-        uint64_t idle_until_ms = idlest->active_ms + timeout_ms;
-        until_ms = until_ms == 0 || idle_until_ms < until_ms ? idle_until_ms : until_ms;
+    uint64_t idle_us = us_until_idle(worker);
+    uint64_t deadline_us =
+        worker->next_deadline_ms == 0 ? UINT64_MAX : us_until_deadline(worker->next_deadline_ms);
+    uint64_t linger_us = us_until(worker_linger_until_ms(worker));
+    uint64_t least_us = idle_us < deadline_us ? idle_us : deadline_us;
+    least_us = linger_us < least_us ? linger_us : least_us;
+    return least_us == UINT64_MAX ? -1 : (int64_t)least_us;
+}
+
+// ---- limits ----
+
+static int compare_activity(const void *a, const void *b)
+{
+    const struct client *left = *(struct client *const *)a;
+    const struct client *right = *(struct client *const *)b;
+    return (left->active_ms > right->active_ms) - (left->active_ms < right->active_ms);
+}
+
+/* There is a time-out from now on: put the ring in order. Without memory for that, all count as
+ * active now. */
+static void order_ring(struct worker *worker)
+{
+    size_t count = 0;
+    for (struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
+        count++;
     }
-    uint64_t linger_until_ms = worker_linger_until_ms(worker);
-    if (linger_until_ms != 0 && (until_ms == 0 || linger_until_ms < until_ms)) {
-        until_ms = linger_until_ms;
+    struct client **clients = malloc(count * sizeof(struct client *));
+    size_t at = 0;
+    for (struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
+        if (clients != NULL) {
+            clients[at++] = c;
+        } else {
+            c->active_ms = worker->home.monotonic_ms;
+        }
     }
-    if (until_ms == 0) {
-        return -1;
+    if (at > 0) {
+        qsort(clients, at, sizeof(struct client *), compare_activity);
     }
-    uint64_t now_us = clock_wall_us();
-    uint64_t until_us = until_ms * 1000;
-    return until_us <= now_us ? 0 : (int64_t)(until_us - now_us);
+    for (size_t i = 0; i < at; i++) {
+        worker_move(clients[i], &worker->clients);
+    }
+    free(clients);
+}
+
+// Take in the limits of this turn.
+static void read_limits(struct worker *worker)
+{
+    const struct worker_limits *limits = worker->services->limits;
+    uint64_t output_max = counter_read(&limits->output_bytes_max);
+    worker->output.to_chain.bytes_max = output_max;
+    worker->output_pause = output_max / 2; // So that the next reply fits.
+    if (client_budget_is_tight(worker->services->budget) || output_max / 2 < OUTPUT_PAUSE) {
+        worker->output_pause = OUTPUT_PAUSE;
+    }
+    worker->query_bytes_max = counter_read(&limits->query_bytes_max);
+    uint64_t timeout_s = counter_read(&limits->timeout_s);
+    if (UNLIKELY(timeout_s > 0 && worker->timeout_s == 0)) {
+        order_ring(worker);
+    }
+    worker->timeout_s = timeout_s;
 }
 
 // ---- turns ----
@@ -423,7 +580,9 @@ static void turn(struct worker *worker, int64_t timeout_us)
     mailbox_wake(&worker->home.mailbox);
     worker->turn++;
     worker->home.now_ms = clock_wall_ms();
+    worker->home.monotonic_ms = clock_monotonic_coarse_ms();
     worker->context.now_ms = worker->home.now_ms;
+    read_limits(worker);
     for (size_t i = 0; i < count; i++) {
         handle_event(worker, &events[i]);
     }
@@ -442,7 +601,7 @@ static bool owes_replies(const struct worker *worker)
 {
     for (const struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
         bool is_sent = !c->is_sending && !c->is_outgoing && c->chain.bytes == 0;
-        if (!c->is_shut && (!is_sent || client_is_suspended(c))) {
+        if (c->phase != CLIENT_SHUT && (!is_sent || client_is_suspended(c))) {
             return true;
         }
     }
@@ -452,16 +611,17 @@ static bool owes_replies(const struct worker *worker)
 // Answer what was read, then close everything.
 static void wind_down(struct worker *worker)
 {
-    uint64_t end_ms = worker->home.now_ms + STOP_GRACE_MS;
+    uint64_t end_ms = worker->home.monotonic_ms + STOP_GRACE_MS;
     worker_end_lingering(worker, true);
     do {
         turn(worker, worker->ready.first != NULL ? 0 : 1000);
-    } while (worker->home.now_ms < end_ms && (worker->ready.first != NULL || owes_replies(worker)));
+    } while (worker->home.monotonic_ms < end_ms &&
+             (worker->ready.first != NULL || owes_replies(worker)));
     for (struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
         worker_shut(worker, c);
     }
-    end_ms = worker->home.now_ms + CLOSE_GRACE_MS;
-    while (worker->home.now_ms < end_ms && worker->clients.next != &worker->clients) {
+    end_ms = worker->home.monotonic_ms + CLOSE_GRACE_MS;
+    while (worker->home.monotonic_ms < end_ms && worker->clients.next != &worker->clients) {
         turn(worker, 1000);
     }
 }
@@ -479,6 +639,8 @@ static void *run(void *context)
         return NULL;
     }
     worker->home.now_ms = clock_wall_ms();
+    worker->home.monotonic_ms = clock_monotonic_coarse_ms();
+    read_limits(worker);
     while (!worker->stops) {
         turn(worker, sleep_us(worker));
     }
@@ -515,8 +677,7 @@ int worker_init(struct worker *worker, const struct worker_services *services, u
         .effects = services->effects,
         .server = services->server,
     };
-    uint64_t output_bytes_max = counter_read(&services->limits->output_bytes_max);
-    int error = output_init(&worker->output, worker->home.store, output_bytes_max);
+    int error = output_init(&worker->output, worker->home.store, 0); // See read_limits.
     return error < 0 ? error : mailbox_open(&worker->home.mailbox);
 }
 

@@ -45,7 +45,7 @@ enum { COMMAND_SAMPLE = 64 };
 struct worker_counts {
     counter commands, errors, bytes_in, bytes_out;
     counter suspended; // Clients that wait for a lock, memory or a job.
-    counter output_limit_closes;
+    counter output_limit_closes, query_limit_closes, budget_closes;
     struct command_counts *by_command; // By struct command's index.
 };
 
@@ -88,10 +88,14 @@ struct worker {
     struct parse_space space; // What the batch has not used of `args` and `text`.
 
     uint64_t turn;             // Counted from 1.
+    uint64_t output_pause;     // Unsent replies at which a client executes no more; of the turn.
+    uint64_t query_bytes_max;  // Unread input of a client; of the turn.
+    uint64_t timeout_s;        // Idle clients are closed after it; of the turn.
     uint64_t next_deadline_ms; // 0: none.
     uint64_t http_warned_ms;   // When it last logged that a client sent HTTP; 0: never.
     bool looks_for_deadlines;  // The next deadline may have changed.
     bool stops;
+    struct log_limiter output_log, query_log, budget_log;
     struct worker_counts counts;
 };
 

@@ -6,7 +6,8 @@
 enum {
     PENDING_PAUSE = 256 * 1024, // Unread input at which a connection that cannot go on is
                                 // no longer received from.
-    OUTPUT_PAUSE = 256 * 1024,  // Unsent replies at which it executes no more.
+    OUTPUT_PAUSE = 256 * 1024,  // Unsent replies at which it executes no more while
+                                // clients hold much together.
     SEND_BYTES_MAX = 512 * 1024,
 };
 
@@ -25,7 +26,7 @@ void worker_pause_if_full(struct worker *worker, struct client *client);
 /* A suspended client may go on. */
 void worker_resume(struct worker *worker, struct client *client);
 
-/* Close a client: nothing more is read, executed or sent. */
+/* Close a client: nothing more is read, executed or sent, and it waits for nothing. */
 void worker_shut(struct worker *worker, struct client *client);
 
 /* Move a client from its ring to the end of the one with this head. */
@@ -43,6 +44,12 @@ uint64_t worker_linger_until_ms(const struct worker *worker);
 
 /* linger.c: shut those that have, or all. */
 void worker_end_lingering(struct worker *worker, bool all);
+/* The same, for a limit: counted, and told in the log, but not every time. */
+enum worker_limit { WORKER_LIMIT_OUTPUT, WORKER_LIMIT_QUERY, WORKER_LIMIT_BUDGET };
+void worker_shut_for(struct worker *worker, struct client *client, enum worker_limit limit);
+
+/* What a client makes the server keep may have changed. */
+void worker_account(struct worker *worker, struct client *client);
 
 /* Free a shut client if nothing holds it any more. */
 void worker_free_if_idle(struct worker *worker, struct client *client);

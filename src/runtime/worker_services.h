@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct background;
+struct client_budget;
 struct server;
 struct upkeep;
 
@@ -25,6 +26,8 @@ struct upkeep;
 struct worker_limits {
     _Atomic uint64_t timeout_s;        // Close connections that are idle for so long; 0: never.
     _Atomic uint64_t output_bytes_max; // Unread replies of one connection.
+    _Atomic uint64_t query_bytes_max;  // Unread input of one connection.
+    _Atomic uint64_t client_bytes_max; // Of all connections together; 0: no limit.
 };
 
 struct worker_services {
@@ -34,6 +37,7 @@ struct worker_services {
     struct upkeep *upkeep; // NULL: none (tests).
     struct log *log;
     const struct worker_limits *limits;
+    struct client_budget *budget;
     struct effects *effects; // NULL: nobody listens.
     struct server *server;   // For handlers of admin/; opaque here, NULL in tests.
     enum loop_kind io;

@@ -23,6 +23,8 @@ struct config {
     unsigned clients_max;
     unsigned timeout_s; // Idle connections are closed after it; 0: never.
     uint64_t output_limit_bytes;
+    uint64_t query_limit_bytes;
+    uint64_t client_memory_max; // Of all connections together.
     enum loop_kind io;
     enum log_level log_level;
     mode_t unix_mode; // 0: by umask.

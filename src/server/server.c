@@ -210,6 +210,8 @@ static void lend_services(struct server *server)
 {
     atomic_init(&server->limits.timeout_s, server->config.timeout_s);
     atomic_init(&server->limits.output_bytes_max, server->config.output_limit_bytes);
+    atomic_init(&server->limits.query_bytes_max, server->config.query_limit_bytes);
+    atomic_init(&server->limits.client_bytes_max, server->config.client_memory_max);
     server->services = (struct worker_services){
         .keyspace = server->keyspace,
         .commands = server->services.commands,
@@ -217,6 +219,7 @@ static void lend_services(struct server *server)
         .upkeep = server->upkeep,
         .log = &server->log,
         .limits = &server->limits,
+        .budget = &server->budget,
         .server = server,
         .io = server->io,
         .connection_closed = connection_closed,
@@ -229,6 +232,7 @@ int server_open(struct server *server, const struct config *config,
 {
     *server = (struct server){
         .config = *config, .stop_fd = -1, .spare_fd = -1, .services = {.commands = commands}};
+    client_budget_init(&server->budget, &server->limits.client_bytes_max);
     int error = log_open(&server->log, config->log_path, config->log_level);
     if (error < 0) {
         return fail(error_out, error, "cannot write the log %s: %s; choose another --logfile",
@@ -370,6 +374,7 @@ void server_close(struct server *server)
     upkeep_stop(server->upkeep);
     thread_pool_close(&server->pool);
     keyspace_destroy(server->keyspace);
+    client_budget_deinit(&server->budget);
     if (server->stop_fd >= 0) {
         (void)close(server->stop_fd);
     }

@@ -16,6 +16,7 @@
 #include "runtime/thread_pool.h"
 #include "runtime/upkeep.h"
 #include "server/config.h"
+#include "session/client_budget.h"
 
 #include <stdatomic.h>
 
@@ -32,6 +33,7 @@ struct server {
     struct listener listeners[LISTENERS_MAX];
     unsigned listener_count;
     struct worker_limits limits;
+    struct client_budget budget;
     struct worker_services services;
     int stop_fd;  // An eventfd: readable when the server is to stop.
     int spare_fd; // Given up to answer connections at the limit of descriptors.

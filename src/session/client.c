@@ -2,32 +2,31 @@
 
 #include "base/container.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 enum { INPUT_CAPACITY_MIN = 1024 };
 
-static void wake_client(struct waiter *waiter)
-{
-    struct client *client = client_of_waiter(waiter);
-    mailbox_post(&client->home->mailbox, &client->mail.message);
-}
-
 struct client *client_create(struct client_home *home, int fd, const char *peer, uint64_t id)
 {
-    struct client *client = pool_alloc(home->store->pool, MEMORY_CLIENT, sizeof(*client));
+    struct pool *pool = home->store->pool;
+    struct client *client = pool_alloc(pool, MEMORY_CLIENT, sizeof(*client));
     if (client == NULL) {
         return NULL;
     }
-    *client = (struct client){.home = home,
-                              .session = {.id = id},
-                              .waiter = {.wake = wake_client},
-                              .mail = {.kind = MAIL_WOKEN},
-                              .is_open = true,
-                              .created_ms = home->now_ms,
-                              .active_ms = home->now_ms};
+    *client = (struct client){
+        .home = home,
+        .session = {.id = id},
+        .waiter = client_waiter_create(&home->mailbox, client),
+        .share = {.mail = {.kind = MAIL_CONDEMNED}, .mailbox = &home->mailbox},
+        .is_open = true,
+        .created_ms = home->monotonic_ms,
+        .active_ms = home->monotonic_ms,
+    };
     (void)snprintf(client->peer, sizeof(client->peer), "%s", peer);
-    if (loop_add(home->loop, &client->stream, fd) < 0) {
-        pool_free(home->store->pool, MEMORY_CLIENT, client, sizeof(*client));
+    if (client->waiter == NULL || loop_add(home->loop, &client->stream, fd) < 0) {
+        client_waiter_destroy(client->waiter);
+        pool_free(pool, MEMORY_CLIENT, client, sizeof(*client));
         return NULL;
     }
     return client;
@@ -42,11 +41,48 @@ static void free_input(struct client *client)
     client->input_start = client->input_size = client->input_capacity = 0;
 }
 
+void client_free_buffers(struct client *client)
+{
+    client->view = (struct bytes){0};
+    free_input(client);
+    if (!client->is_sending || !client->is_open) {
+        chain_clear(&client->chain, client->home->store);
+    }
+}
+
 void client_destroy(struct client *client)
 {
-    free_input(client);
-    chain_clear(&client->chain, client->home->store);
+    ASSERT(!client->is_open && !client_is_suspended(client));
+    client_free_buffers(client);
+    client_waiter_destroy(client->waiter);
     pool_free(client->home->store->pool, MEMORY_CLIENT, client, sizeof(*client));
+}
+
+// ---- waiting ----
+
+void client_park(struct client *client)
+{
+    client->wait = client->waiter->waiter.reason == WAIT_FOR_MEMORY ? CLIENT_WAITS_FOR_MEMORY
+                                                                    : CLIENT_WAITS_FOR_LOCK;
+}
+
+bool client_withdraw(struct client *client)
+{
+    bool is_deferred = client->wait == CLIENT_WAITS_FOR_JOB;
+    bool is_parked = client_is_suspended(client) && !is_deferred;
+    client->wait = CLIENT_WAITS_NOT;
+    if (is_deferred) {
+        *client->job = NULL;
+        client->job = NULL;
+    }
+    if (is_parked) {
+        client_waiter_leave(client->waiter);
+        client->waiter = client->phase == CLIENT_SHUT
+                             ? NULL // It never parks again.
+                             : client_waiter_create(&client->home->mailbox, client);
+        return client->waiter != NULL || client->phase == CLIENT_SHUT;
+    }
+    return true;
 }
 
 // ---- input ----
@@ -92,14 +128,17 @@ static bool append_input(struct client *client, struct bytes data)
     return true;
 }
 
-bool client_receive(struct client *client, struct bytes data)
+int client_receive(struct client *client, struct bytes data, uint64_t bytes_max)
 {
-    bool has_input = client->input_size > client->input_start;
-    if (!has_input && client->view.size == 0 && !client_is_suspended(client)) {
-        client->view = data;
-        return true;
+    size_t pending = client_pending(client).size;
+    if (UNLIKELY(pending + data.size > bytes_max)) {
+        return -ENOBUFS;
     }
-    return client_keep(client) && append_input(client, data);
+    if (pending == 0 && !client_is_suspended(client)) {
+        client->view = data;
+        return 0;
+    }
+    return client_keep(client) && append_input(client, data) ? 0 : -ENOMEM;
 }
 
 bool client_keep(struct client *client)
@@ -132,17 +171,12 @@ struct client *client_of_session(struct session *session)
     return CONTAINER_OF(session, struct client, session);
 }
 
-struct client *client_of_waiter(struct waiter *waiter)
-{
-    return CONTAINER_OF(waiter, struct client, waiter);
-}
-
 struct client *client_of_stream(struct stream *stream)
 {
     return CONTAINER_OF(stream, struct client, stream);
 }
 
-struct client *client_of_mail(struct mail *mail)
+struct client *client_of_condemned(struct mail *mail)
 {
-    return CONTAINER_OF(mail, struct client, mail);
+    return CONTAINER_OF(mail, struct client, share.mail);
 }

@@ -3,38 +3,47 @@
  *             data                       requests               replies
  *   socket ───────> view / input ──────> batch ──> handlers ──> run / chain ──> socket
  *
- *   ready      has unread input and may execute             worker's ready queue
- *   suspended  waits for a lock or memory (parked) or a job (deferred): its input stays
- *   throttled  does not read its replies: its input stays, too
- *   closing    closes as soon as its replies are sent
- *   lingering  replies are sent, the stream is ended; waits for the peer's end for a while
- *   shut       given up; freed once the loop and what it waits for let go of it
+ *   phase   open ──> closing ──> lingering ──> shut      each perhaps left out
+ *             open     executes what it sends
+ *             closing  closes as soon as its replies are sent
+ *             lingering  replies are sent, the stream is ended; waits for the peer's end
+ *             shut     given up; freed once the loop lets go of it
+ *   wait    for at most one thing; meanwhile its input stays
+ *             reader   has many unread replies
+ *             lock     parked on a shard or a value
+ *             memory   parked until there is some
+ *             job      a background thread answers
+ *
+ * It executes when it is open and waits for nothing. Every wait ends early when the client is
+ * shut: what was parked or deferred stays behind without it (client_withdraw).
  *
  * Unread input is either lent by the loop for this turn (view) or the client's own
  * (input), never both. Idle connections own no buffer at all.
  *
- * Threads: the worker that owns it. Others reach it through the worker's mailbox:
- *          `mail` is posted by whoever wakes `waiter`.
+ * Threads: the worker that owns it. Others reach it through the worker's mailbox.
  */
 #pragma once
 
-#include "base/lock.h"
 #include "base/mailbox.h"
 #include "command/call.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "proto/request.h"
+#include "session/client_budget.h"
+#include "session/client_waiter.h"
 #include "session/output.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum mail_kind { MAIL_CONNECTION, MAIL_WOKEN, MAIL_JOB_DONE, MAIL_EXPIRY, MAIL_STOP };
+enum client_phase { CLIENT_OPEN, CLIENT_CLOSING, CLIENT_LINGERING, CLIENT_SHUT };
 
-/* What a worker's mailbox carries. */
-struct mail {
-    struct message message;
-    enum mail_kind kind;
+enum client_wait {
+    CLIENT_WAITS_NOT,
+    CLIENT_WAITS_FOR_READER,
+    CLIENT_WAITS_FOR_LOCK, // From here on it is suspended.
+    CLIENT_WAITS_FOR_MEMORY,
+    CLIENT_WAITS_FOR_JOB,
 };
 
 /* What the thread that owns clients lends to all of them. */
@@ -42,7 +51,8 @@ struct client_home {
     struct loop *loop;
     struct store_thread *store;
     struct mailbox mailbox;
-    uint64_t now_ms; // Of its turn.
+    uint64_t now_ms;       // Wall clock of its turn.
+    uint64_t monotonic_ms; // Of its turn, for durations.
 };
 
 enum { CLIENT_NAME_MAX = 64 };
@@ -68,29 +78,35 @@ struct client {
     struct chain chain; // Replies after those.
 
     struct session session;
-    struct waiter waiter;
-    struct mail mail;
+    struct client_waiter *waiter; // Parked when a call has to wait.
+    struct client **job;          // Deferred: where the job keeps who asked for it.
+    struct client_share share;
 
-    bool is_ready, is_outgoing;   // Linked there.
-    bool is_parked, is_deferred;  // Suspended.
-    bool is_throttled, is_paused; // Paused: the loop does not read.
-    bool is_sending;              // Of the chain; the loop will say when it is over.
-    bool sends_run;               // The last send was of the run.
-    bool has_ended;               // The peer sends no more.
-    bool is_closing, is_shut, is_open;
-    bool lingers;      // Closing: not before its peer's end, as that may still be sending.
-    bool is_lingering; // Everything is sent; in the worker's ring of those.
+    uint8_t phase;              // enum client_phase
+    uint8_t wait;               // enum client_wait
+    bool is_ready, is_outgoing; // Linked there.
+    bool is_open, is_paused;    // The loop has it; it does not read.
+    bool is_sending;            // Of the chain; the loop will say when it is over.
+    bool sends_run;             // The last send was of the run.
+    bool has_ended;             // The peer sends no more.
+    bool lingers;               // Closing: not before its peer's end, as that may be sending.
 
     size_t dropped; // Bytes that came while it was closing.
 
-    uint64_t created_ms, active_ms;
+    uint64_t created_ms, active_ms; // Monotonic.
     char peer[LISTENER_ADDRESS_MAX];
     char name[CLIENT_NAME_MAX];
 };
 
 static inline bool client_is_suspended(const struct client *client)
 {
-    return client->is_parked || client->is_deferred;
+    return client->wait >= CLIENT_WAITS_FOR_LOCK;
+}
+
+/* Open, and waiting for nothing. Without branches: asked for every request. */
+static inline bool client_may_execute(const struct client *client)
+{
+    return (client->phase | client->wait) == 0;
 }
 
 /* Unread input. */
@@ -110,11 +126,32 @@ static inline struct bytes client_pending(const struct client *client)
  * of resources (the descriptor stays the caller's). */
 struct client *client_create(struct client_home *home, int fd, const char *peer, uint64_t id);
 
-/* Free it; nothing else holds it any more. */
+/* Free it; the loop has let go of it. */
 void client_destroy(struct client *client);
 
-/* Take in what arrived. False when out of memory. */
-NODISCARD bool client_receive(struct client *client, struct bytes data);
+/* What its call parked itself for. */
+void client_park(struct client *client);
+
+/* It waits for nothing any more: what it was parked on or asked for is left behind. False when
+ * there was no memory to replace that; then it can only be shut. */
+NODISCARD bool client_withdraw(struct client *client);
+
+/* Free the buffers of a client that is shut, as far as the kernel does not read them. */
+void client_free_buffers(struct client *client);
+
+/* Bytes of its buffers, and of what it has not been told or has not told in full. */
+static inline size_t client_memory(const struct client *client)
+{
+    return client->input_capacity + client->chain.memory;
+}
+
+static inline size_t client_unsent(const struct client *client)
+{
+    return client->input_capacity + client->chain.bytes;
+}
+
+/* Take in what arrived, with at most `bytes_max` of unread input. 0, -ENOMEM or -ENOBUFS. */
+NODISCARD int client_receive(struct client *client, struct bytes data, uint64_t bytes_max);
 
 /* The first `size` bytes of the unread input are done with. */
 void client_consume(struct client *client, size_t size);
@@ -122,8 +159,7 @@ void client_consume(struct client *client, size_t size);
 /* Move what the loop lent to memory of our own. False when out of memory. */
 NODISCARD bool client_keep(struct client *client);
 
-/* The client around its session, waiter or stream. */
+/* The client around its session, stream or the mail of its share. */
 struct client *client_of_session(struct session *session);
-struct client *client_of_waiter(struct waiter *waiter);
 struct client *client_of_stream(struct stream *stream);
-struct client *client_of_mail(struct mail *mail);
+struct client *client_of_condemned(struct mail *mail);

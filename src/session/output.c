@@ -24,6 +24,11 @@ static void chunk_destroy(struct chunk *chunk, struct store_thread *thread)
     pool_free(thread->pool, MEMORY_OUTPUT, chunk, sizeof(*chunk) + chunk->capacity);
 }
 
+static size_t chunk_memory(const struct chunk *chunk)
+{
+    return sizeof(*chunk) + chunk->capacity;
+}
+
 static char *chunk_end(struct chunk *chunk)
 {
     return (char *)(chunk + 1) + chunk->size;
@@ -43,6 +48,7 @@ static void chain_push(struct chain *chain, struct chunk *chunk)
     }
     chain->last = chunk;
     chain->bytes += chunk->size;
+    chain->memory += chunk_memory(chunk);
 }
 
 // Add an empty chunk with room for `size` bytes; chunks grow with the chain. 0 or -ENOMEM.
@@ -91,6 +97,7 @@ int chain_prepend(struct chain *chain, struct store_thread *thread, struct bytes
         chain->last = chunk;
     }
     chain->bytes += bytes.size;
+    chain->memory += chunk_memory(chunk);
     return 0;
 }
 
@@ -106,6 +113,7 @@ void chain_splice(struct chain *chain, struct chain *tail)
     }
     chain->last = tail->last;
     chain->bytes += tail->bytes;
+    chain->memory += tail->memory;
     *tail = (struct chain){0};
 }
 
@@ -136,6 +144,7 @@ void chain_consume(struct chain *chain, struct store_thread *thread, size_t byte
     while (chain->first != NULL && chain->sent >= chain->first->size) {
         struct chunk *chunk = chain->first;
         chain->sent -= chunk->size;
+        chain->memory -= chunk_memory(chunk);
         chain->first = chunk->next;
         if (chain->first == NULL) {
             chain->last = NULL;

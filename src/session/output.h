@@ -35,8 +35,9 @@ struct chunk {
 
 struct chain {
     struct chunk *first, *last;
-    size_t sent;  // Bytes of the first chunk that are gone.
-    size_t bytes; // Still to be sent.
+    size_t sent;   // Bytes of the first chunk that are gone.
+    size_t bytes;  // Still to be sent.
+    size_t memory; // Bytes of the chunks, without what is lent.
 };
 
 /* Replies into a chain alone: what background jobs write to. */

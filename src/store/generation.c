@@ -259,6 +259,7 @@ bool keyspace_may_change(struct access *access, const struct key *key, struct wa
     lock_wait(&keyspace->waiters_lock, &keyspace->waiters_queue);
     bool is_shared = value_is_shared(value);
     if (is_shared && waiter != NULL) {
+        waiter->reason = WAIT_FOR_LOCK;
         waiter->next = value->waiters;
         value->waiters = waiter;
     }

@@ -1,7 +1,9 @@
 """Limits and hostile input: announced sizes, slow readers and writers, too many clients."""
 
+import os
 import re
 import socket
+import tempfile
 import threading
 import time
 import unittest
@@ -82,6 +84,108 @@ class AnnouncedSizes(ServerCase):
             connection.close()
         wait_until(lambda: self.server.memory() < before + 16 * MIB, 10,
                    'the memory of closed connections')
+
+
+class WholePipelines(ServerCase):
+    """Clients that write all of a pipeline before they read the first reply."""
+
+    def write_all_then_read(self, client, count, size):
+        value = b'v' * size
+        self.expect(OK, 'SET', 'k', value)
+        client.sock.settimeout(patience(60))
+        client.send(client.encode(('GET', 'k')) * count)
+        for _ in range(count):
+            if client.reply() != value:
+                self.fail('another reply than the value')
+
+    def test_tcp(self):
+        self.write_all_then_read(self.client(), scaled(400_000, 40_000), 500)
+
+    def test_long_values(self):
+        self.write_all_then_read(self.client(), 4000, 40_000)
+
+    @fastkv_only('has another option for its socket')
+    def test_unix_socket(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'socket')
+            os.chmod(folder, 0o755)
+            with Server('--unixsocket', path, workers=2) as server, \
+                    server.client(address=path) as client:
+                self.assertEqual(client('SET', 'k', 'v' * 500), OK)
+                client.sock.settimeout(patience(60))
+                client.send(client.encode(('GET', 'k')) * 20_000)
+                for _ in range(20_000):
+                    self.assertEqual(len(client.reply()), 500)
+
+
+@fastkv_only('has its own limits')
+class Budget(ServerCase):
+    """What clients make the server keep: of each, and of all together."""
+    options = ('--client-query-buffer-limit', 2 * MIB, '--maxmemory-clients', 24 * MIB)
+
+    def closes(self, field):
+        return int(self.server.info('stats')[field])
+
+    def log(self):
+        return self.server.read('stderr').decode(errors='replace')
+
+    def test_long_request_is_closed(self):
+        before = self.closes('client_query_buffer_limit_disconnections')
+        client = self.client()
+        client.send(b'*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$8388608\r\n')
+        try:
+            client.send(b'x' * 4 * MIB)
+        except OSError:
+            pass
+        client.until_closed()
+        self.assertEqual(self.closes('client_query_buffer_limit_disconnections'), before + 1)
+        self.assertIn('client-query-buffer-limit', self.log())
+        self.expect(OK, 'SET', 'k', b'x' * MIB)
+
+    def test_largest_is_closed_first(self):
+        came = int(self.server.info('stats')['total_net_input_bytes'])
+        header = b'*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n'
+        small = [self.client() for _ in range(8)]
+        for client in small:
+            client.send(header % 900_000 + b'x' * 800_000)
+        large = self.client()
+        large.send(header % 1_900_000 + b'x' * 1_800_000)
+        wait_until(lambda: int(self.server.info('stats')['total_net_input_bytes']) - came
+                   > 8_200_000)
+        before = self.closes('client_memory_limit_disconnections')
+        for client in [self.client() for _ in range(16)]:
+            try:
+                client.send(header % 1_300_000 + b'x' * 1_200_000)
+            except OSError:
+                pass
+        wait_until(lambda: self.closes('client_memory_limit_disconnections') > before)
+        large.until_closed()
+        self.assertIn('maxmemory-clients', self.log())
+        # The small ones go on.
+        for client in small:
+            client.send(b'x' * 100_000 + b'\r\n')
+            self.assertEqual(client.reply(), OK)
+
+    def test_many_slow_readers_stay_within_the_budget(self):
+        value = b'v' * 8000
+        self.expect(OK, 'SET', 'k', value)
+        clients = [self.client(receive_buffer=256 * KIB) for _ in range(40)]
+        for client in clients:
+            client.send(client.encode(('GET', 'k')) * 1000)  # 8 MB each.
+        memory = []
+        for _ in range(50):
+            self.expect('PONG', 'PING')
+            memory.append(int(self.server.info('memory')['used_memory_output']))
+        self.assertLess(max(memory), 32 * MIB)
+        alive = 0
+        for client in clients:
+            try:
+                for _ in range(1000):
+                    self.assertEqual(len(client.reply()), 8000)
+                alive += 1
+            except (Closed, OSError):
+                pass
+        self.assertGreater(alive, 20)
 
 
 class SlowReaders(ServerCase):
