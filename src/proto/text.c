@@ -13,6 +13,8 @@ enum {
 
 enum { SCRATCH_SIZE = 64 };
 
+#define SET_FORM ", it is: SET key expiry length, and the value on the next line"
+
 /* What a word of a SET line stands for: itself, or decoded into `scratch`. A quoted word
  * that is too long for that is no number either. */
 static inline struct bytes word_meaning(struct bytes word, char *scratch)
@@ -84,8 +86,7 @@ static void parse_set(struct parser *parser, struct bytes input, const struct wo
 {
     if (words->count < SET_WORDS_MIN) {
         parse_error(parser, PARSE_INVALID, words->size, result_out,
-                    "ERR wrong number of words, it is: SET key expiry length, and the value on "
-                    "the next line");
+                    "ERR wrong number of words" SET_FORM);
         return;
     }
     struct bytes first[SET_WORDS_MIN];
@@ -100,7 +101,7 @@ static void parse_set(struct parser *parser, struct bytes input, const struct wo
     if (!number_parse_unsigned(word_meaning(set.args[SET_LENGTH], scratch), &length) ||
         length > PROTO_VALUE_MAX) {
         parse_error(parser, PARSE_FATAL, words->size, result_out,
-                    "ERR Protocol error: invalid length of the value");
+                    "ERR Protocol error: invalid length of the value" SET_FORM);
         return;
     }
     if (!find_payload(parser, input, words->size, length, result_out)) {

@@ -232,7 +232,8 @@ class Text(ServerCase):
         for length in (b'-1', b'abc', b'""', b'1.5', b'+5', b'0x5', b'%d' % (VALUE_MAX + 1),
                        b'99999999999', b'9223372036854775807', b'9223372036854775808',
                        b'18446744073709551617', b'5x'):
-            self.closes(b'SET k 0 ' + length + b'\nhello\nSET k 0 1\nv\n')
+            error = self.closes(b'SET k 0 ' + length + b'\nhello\nSET k 0 1\nv\n')
+            self.assertIn('SET key expiry length', error.text)
         self.expect(0, 'DBSIZE')
 
     def test_payload_without_a_line_end(self):

@@ -9,6 +9,8 @@
 
 #define ASSERT_STREAM(stream, expected) assert_transcript(PROTOCOL_UNKNOWN, BYTES(stream), expected)
 
+#define SET_FORM ", it is: SET key expiry length, and the value on the next line"
+
 static const char too_big[] = "ERR Protocol error: too big inline request";
 
 TEST(a_star_is_resp)
@@ -49,7 +51,8 @@ TEST(a_set_with_expiry_and_length_is_native_whatever_its_end)
     ASSERT_STREAM("\"SET\" 'a b' \"0\" '1'\r\nv\n", "PROTOCOL text\nDONE 23 [SET] [a b] [v]\n");
     ASSERT_STREAM("SET k -1 1\r\nv\n", "PROTOCOL text\nDONE 14 [SET] [k] [v] [EX] [-1]\n");
     ASSERT_STREAM("SET k 0 -1\r\n",
-                  "PROTOCOL text\nFATAL 12 ERR Protocol error: invalid length of the value\n");
+                  "PROTOCOL text\nFATAL 12 ERR Protocol error: invalid length of the value" SET_FORM
+                  "\n");
 }
 
 TEST(a_set_of_redis_is_not)
@@ -74,9 +77,8 @@ TEST(lf_alone_is_native_text)
 {
     ASSERT_STREAM("PING\nGET k\r\n*1\n",
                   "PROTOCOL text\nDONE 5 [PING]\nDONE 7 [GET] [k]\nDONE 3 [*1]\n");
-    ASSERT_STREAM("SET k v\nPING\n",
-                  "PROTOCOL text\nINVALID 8 ERR wrong number of words, it is: SET key expiry "
-                  "length, and the value on the next line\nDONE 5 [PING]\n");
+    ASSERT_STREAM("SET k v\nPING\n", "PROTOCOL text\nINVALID 8 ERR wrong number of words" SET_FORM
+                                     "\nDONE 5 [PING]\n");
     ASSERT_STREAM("GET \"a\n", "PROTOCOL text\nINVALID 7 ERR unbalanced quotes\n");
 }
 
