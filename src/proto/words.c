@@ -93,8 +93,8 @@ bool words_split(struct words *words, enum words_style style)
     }
 }
 
-const char *line_find_end(struct parser *parser, struct bytes input, const char *too_long,
-                          struct parse_result *result_out)
+static inline const char *find_line_end(struct parser *parser, struct bytes input,
+                                        const char *too_long, struct parse_result *result_out)
 {
     // What comes before parser->scanned is known not to be it.
     size_t limit = (size_t)PROTO_LINE_MAX + 1;
@@ -113,10 +113,16 @@ const char *line_find_end(struct parser *parser, struct bytes input, const char 
     return NULL;
 }
 
+const char *line_find_end(struct parser *parser, struct bytes input, const char *too_long,
+                          struct parse_result *result_out)
+{
+    return find_line_end(parser, input, too_long, result_out);
+}
+
 bool words_find(struct parser *parser, struct bytes input, const struct words_rules *rules,
                 struct words *words, struct parse_result *result_out)
 {
-    const char *found = line_find_end(parser, input, rules->too_long, result_out);
+    const char *found = find_line_end(parser, input, rules->too_long, result_out);
     if (UNLIKELY(found == NULL)) {
         return false;
     }
