@@ -1,6 +1,7 @@
 #include "server/config.h"
 
 #include "base/number.h"
+#include "net/listener.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -175,6 +176,8 @@ static const struct option options[] = {
     {"maxclients", "N", "connections at a time (10000)", NUMBER(clients_max, 1, 1000000)},
     {"timeout", "SECONDS", "close idle connections after it, 0 for never (0)",
      NUMBER(timeout_s, 0, 1000000000)},
+    {"tcp-keepalive", "SECONDS", "probe silent connections after it, 0 for never (300)",
+     NUMBER(tcp_keepalive_s, 0, LISTENER_KEEPALIVE_MAX)},
     {"client-output-limit", "BYTES", "close a connection with more unread replies (1073741824)",
      NUMBER(output_limit_bytes, 65536, INT64_MAX)},
     {"client-query-buffer-limit", "BYTES", "close a connection with a longer request (1073741824)",
@@ -198,6 +201,7 @@ static void set_defaults(struct config *config)
         .workers = cores < 1 ? 1 : (unsigned)cores,
         .databases = 16,
         .clients_max = 10000,
+        .tcp_keepalive_s = 300,
         .output_limit_bytes = UINT64_C(1) << 30,
         .query_limit_bytes = UINT64_C(1) << 30,
         .client_memory_max = UINT64_C(1) << 30,

@@ -21,7 +21,8 @@ struct config {
     unsigned workers; // 0 until config_parse: one per core.
     unsigned databases;
     unsigned clients_max;
-    unsigned timeout_s; // Idle connections are closed after it; 0: never.
+    unsigned timeout_s;       // Idle connections are closed after it; 0: never.
+    unsigned tcp_keepalive_s; // Silent ones are probed after it; 0: never.
     uint64_t output_limit_bytes;
     uint64_t query_limit_bytes;
     uint64_t client_memory_max; // Of all connections together.

@@ -20,6 +20,7 @@ enum {
     DESCRIPTORS_BESIDE = 64, // For all but clients.
     DESCRIPTORS_PER_WORKER = 4,
     ACCEPTS_AT_ONCE = 64,
+    ACCEPT_REST_MS = 100,
 };
 
 __attribute__((format(printf, 3, 4))) static int fail(char error_out[SERVER_ERROR_MAX], int error,
@@ -145,6 +146,10 @@ static int listen_at(struct server *server, const char *host, char error_out[SER
                     host, port, error == -EINVAL ? "no such address" : strerrordesc_np(-error));
     }
     server->listener_count++;
+    error = listener_set_keepalive(listener, server->config.tcp_keepalive_s);
+    if (error < 0) {
+        return fail(error_out, error, "cannot set --tcp-keepalive: %s", strerrordesc_np(-error));
+    }
     return 0;
 }
 
@@ -289,20 +294,35 @@ static bool refuse_with_spare(struct server *server, struct listener *listener)
     return fd >= 0;
 }
 
-static void accept_from(struct server *server, struct listener *listener)
+// Once for each kind of failure in a row.
+static void tell_of_failure(struct server *server, const struct listener *listener, int error)
+{
+    if (server->accept_error != error) {
+        server->accept_error = error;
+        log_write(&server->log, LOG_LEVEL_WARNING,
+                  "cannot accept connections on %s: %s; trying again", listener->address,
+                  strerrordesc_np(-error));
+    }
+}
+
+/* Accept some of those that wait. False when that failed for a reason that stays for a while,
+ * and poll would tell of them again and again. */
+static bool accept_from(struct server *server, struct listener *listener)
 {
     for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
         char peer[LISTENER_ADDRESS_MAX];
         int fd = listener_accept(listener, peer);
-        if (fd == -EMFILE || fd == -ENFILE) {
-            if (!refuse_with_spare(server, listener)) {
-                return;
-            }
+        if ((fd == -EMFILE || fd == -ENFILE) && refuse_with_spare(server, listener)) {
             continue;
         }
-        if (fd < 0) {
-            return; // None waiting, or one that is gone already.
+        if (fd == -EAGAIN) {
+            return true;
         }
+        if (fd < 0) {
+            tell_of_failure(server, listener, fd);
+            return false;
+        }
+        server->accept_error = 0;
         if (atomic_load_explicit(&server->connections, memory_order_relaxed) >=
             server->config.clients_max) {
             refuse(server, fd);
@@ -316,6 +336,7 @@ static void accept_from(struct server *server, struct listener *listener)
             refuse(server, fd);
         }
     }
+    return true;
 }
 
 void server_run(struct server *server, int signal_fd)
@@ -327,8 +348,11 @@ void server_run(struct server *server, int signal_fd)
     for (unsigned i = 0; i < server->listener_count; i++) {
         polled[2 + i] = (struct pollfd){.fd = server->listeners[i].fd, .events = POLLIN};
     }
+    bool rests = false; // Accepting failed: the listeners are left alone for a moment.
     for (;;) {
-        if (poll(polled, 2 + server->listener_count, -1) < 0) {
+        nfds_t count = 2 + (rests ? 0 : server->listener_count);
+        int ready = poll(polled, count, rests ? ACCEPT_REST_MS : -1);
+        if (ready < 0) {
             continue; // A signal that is not ours.
         }
         if (polled[0].revents != 0) {
@@ -341,9 +365,10 @@ void server_run(struct server *server, int signal_fd)
                       got > 0 && info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
             return;
         }
-        for (unsigned i = 0; i < server->listener_count; i++) {
-            if (polled[2 + i].revents != 0) {
-                accept_from(server, &server->listeners[i]);
+        rests = false;
+        for (unsigned i = 0; i + 2 < count; i++) {
+            if (polled[2 + i].revents != 0 && !accept_from(server, &server->listeners[i])) {
+                rests = true;
             }
         }
     }

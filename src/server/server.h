@@ -35,8 +35,9 @@ struct server {
     struct worker_limits limits;
     struct client_budget budget;
     struct worker_services services;
-    int stop_fd;  // An eventfd: readable when the server is to stop.
-    int spare_fd; // Given up to answer connections at the limit of descriptors.
+    int stop_fd;      // An eventfd: readable when the server is to stop.
+    int accept_error; // That was told of last, while it lasts.
+    int spare_fd;     // Given up to answer connections at the limit of descriptors.
     uint64_t started_ms;
     char run_id[RUN_ID_SIZE + 1];
     _Atomic unsigned connections;

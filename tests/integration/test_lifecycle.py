@@ -1,5 +1,6 @@
 """Starting and stopping: flags, mistakes in them, signals, sockets, logs."""
 
+import errno
 import os
 import re
 import signal
@@ -11,7 +12,7 @@ import time
 import unittest
 
 from harness import OK, Connection, RespClient, Server, fastkv_only, patience, scaled, wait_until
-from harness.server import BINARY
+from harness.server import ACCEPT4, BINARY
 
 NOBODY = 65534
 
@@ -37,7 +38,8 @@ class Flags(unittest.TestCase):
             done = run(flag)
             self.assertEqual((done.returncode, done.stderr), (0, ''))
             for option in ('port', 'bind', 'unixsocket', 'unixsocketperm', 'workers', 'databases',
-                           'maxclients', 'timeout', 'io', 'loglevel', 'logfile', 'version', 'help'):
+                           'maxclients', 'timeout', 'tcp-keepalive', 'io', 'loglevel', 'logfile',
+                           'version', 'help'):
                 self.assertIn('--' + option, done.stdout)
 
     def refused(self, *arguments, mentions=(), **settings):
@@ -61,7 +63,8 @@ class Flags(unittest.TestCase):
 
     def test_missing_values(self):
         for flag in ('--port', '--workers', '--io', '--unixsocket', '--maxclients', '--timeout',
-                     '--databases', '--bind', '--loglevel', '--logfile', '--unixsocketperm'):
+                     '--databases', '--bind', '--loglevel', '--logfile', '--unixsocketperm',
+                     '--tcp-keepalive'):
             self.refused(flag, mentions=[flag])
 
     def test_wrong_values(self):
@@ -70,6 +73,7 @@ class Flags(unittest.TestCase):
                              ('--databases', ('0', '-1', 'x', '99999999999')),
                              ('--maxclients', ('0', '-1', 'x')),
                              ('--timeout', ('-1', 'x', '')),
+                             ('--tcp-keepalive', ('-1', 'x', '', '32768')),
                              ('--io', ('foo', '', 'URING ')),
                              ('--loglevel', ('loud', '')),
                              ('--unixsocketperm', ('8', 'rwx', '7777', '', '-7')),
@@ -293,6 +297,46 @@ class Sockets(unittest.TestCase):
             left.bind(path)
         with Server('--unixsocket', path) as server, server.client(address=path) as client:
             self.assertEqual(client('PING'), 'PONG')
+
+    @fastkv_only('removes whatever is there')
+    def test_unix_socket_of_another_stays(self):
+        path = self.path('sock')
+        with Server('--unixsocket', path) as first:
+            os.unlink(path)
+            with Server('--unixsocket', path) as second:
+                with second.client() as client:
+                    self.assertEqual(client('SET', 'whose', 'second'), OK)
+                first.stop()
+                with second.client(address=path) as client:
+                    self.assertEqual(client('GET', 'whose'), b'second')
+        self.assertEqual(os.listdir(self.folder), [])
+
+    @fastkv_only('logs differently')
+    def test_accepting_that_fails_does_not_spin(self):
+        with Server(refused_call=(ACCEPT4, errno.ENOBUFS)) as server, server.raw():
+            wait_until(lambda: b'cannot accept' in server.read('stderr'), what='a line in the log')
+            before, began = server.cpu(), time.monotonic()
+            time.sleep(0.5)
+            self.assertLess(server.cpu() - before, (time.monotonic() - began) / 2)
+            self.assertEqual(server.read('stderr').count(b'cannot accept'), 1)
+
+    def keepalive(self, *options):
+        """Seconds until the server probes a connection; None: it will not."""
+        with Server(*options) as server, server.raw() as connection:
+            connection.send(b'PING\r\n')
+            connection.line()
+            ports = f':{server.port:04X}', f':{connection.sock.getsockname()[1]:04X}'
+            with open('/proc/net/tcp') as file:
+                for fields in map(str.split, file):
+                    if (fields[1][-5:], fields[2][-5:]) == ports:
+                        timer, jiffies = fields[5].split(':')
+                        return int(jiffies, 16) / os.sysconf('SC_CLK_TCK') if timer == '02' else None
+        raise AssertionError('no such connection')
+
+    def test_keepalive(self):
+        self.assertAlmostEqual(self.keepalive(), 300, delta=10)
+        self.assertAlmostEqual(self.keepalive('--tcp-keepalive', 60), 60, delta=10)
+        self.assertIsNone(self.keepalive('--tcp-keepalive', 0))
 
     def test_ipv6(self):
         if not socket.has_ipv6 or not os.path.exists('/proc/net/if_inet6'):

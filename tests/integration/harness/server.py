@@ -29,6 +29,7 @@ SCALE = float(os.environ.get('FASTKV_TEST_SCALE') or 1)
 
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
 SECCOMP_MODE_FILTER = 2
+IO_URING_SETUP, ACCEPT4 = 425, 288 if os.uname().machine == 'x86_64' else 242
 SANITIZER_REPORT = re.compile(rb'ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|: runtime error: ')
 
 _libc = ctypes.CDLL(None)
@@ -75,13 +76,12 @@ def wait_until(condition, timeout=10.0, what='the condition'):
         pause = min(pause * 1.5, 0.02)
 
 
-def refuse_io_uring():
-    """Make io_uring_setup(2) fail with EPERM in this process, as containers do."""
+def refuse_call(number, error):
+    """Make a system call fail with `error` in this process, as containers do."""
     load_number, if_equal, ret = 0x20, 0x15, 0x06
-    io_uring_setup, allow, refuse = 425, 0x7fff0000, 0x00050000 | errno.EPERM
+    allow, refuse = 0x7fff0000, 0x00050000 | error
     code = b''.join(struct.pack('=HBBI', *instruction) for instruction in (
-        (load_number, 0, 0, 0), (if_equal, 0, 1, io_uring_setup), (ret, 0, 0, refuse),
-        (ret, 0, 0, allow)))
+        (load_number, 0, 0, 0), (if_equal, 0, 1, number), (ret, 0, 0, refuse), (ret, 0, 0, allow)))
     buffer = ctypes.create_string_buffer(code, len(code))
     program = ctypes.create_string_buffer(
         struct.pack('@HP', len(code) // 8, ctypes.addressof(buffer)))
@@ -100,8 +100,10 @@ class Server:
     """One server process. Use it as a context manager, or start() and stop()."""
 
     def __init__(self, *options, workers=4, io=None, files_max=None, user=None, bind=None,
-                 log_file=None, directory=None, binary=None, without_uring=False):
-        self.without_uring = without_uring
+                 log_file=None, directory=None, binary=None, without_uring=False,
+                 refused_call=None):
+        self.refused_calls = [(IO_URING_SETUP, errno.EPERM)] if without_uring else []
+        self.refused_calls += [refused_call] if refused_call else []
         self.binary = binary or BINARY
         self.options = [str(option) for option in options]
         self.workers = workers
@@ -146,8 +148,8 @@ class Server:
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:
                 os._exit(1)
-            if self.without_uring:
-                refuse_io_uring()
+            for call in self.refused_calls:
+                refuse_call(*call)
             if self.files_max is not None:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self.files_max, self.files_max))
 

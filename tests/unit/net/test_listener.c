@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int connect_v4(uint16_t port)
@@ -246,4 +247,193 @@ TEST(a_socket_file_is_replaced_only_when_nobody_listens)
     ck_assert_int_eq(listener_open_unix(&second, path, 0), -EEXIST);
     ck_assert_int_eq(unlink(path), 0);
     rmdir(directory);
+}
+
+// ---- keepalive ----
+
+static int option_of(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t size = sizeof(value);
+    ck_assert_int_eq(getsockopt(fd, level, name, &value, &size), 0);
+    return value;
+}
+
+/* A connection that was accepted from it. */
+static int accept_new(struct listener *listener)
+{
+    char peer[LISTENER_ADDRESS_MAX];
+    int client = connect_v4(listener->port);
+    int fd = accept_one(listener, peer);
+    close(client);
+    return fd;
+}
+
+TEST(silent_connections_are_probed_three_times)
+{
+    struct listener listener;
+    ck_assert_int_eq(listener_open_tcp(&listener, "127.0.0.1", 0), 0);
+    ck_assert_int_eq(listener_set_keepalive(&listener, 300), 0);
+    int fd = accept_new(&listener);
+    ck_assert_int_eq(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    ck_assert_int_eq(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 300);
+    ck_assert_int_eq(option_of(fd, IPPROTO_TCP, TCP_KEEPINTVL), 100);
+    ck_assert_int_eq(option_of(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+    close(fd);
+
+    ck_assert_int_eq(listener_set_keepalive(&listener, 1), 0);
+    fd = accept_new(&listener);
+    ck_assert_int_eq(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 1);
+    ck_assert_int_eq(option_of(fd, IPPROTO_TCP, TCP_KEEPINTVL), 1);
+    close(fd);
+
+    ck_assert_int_eq(listener_set_keepalive(&listener, LISTENER_KEEPALIVE_MAX), 0);
+    ck_assert_int_eq(listener_set_keepalive(&listener, 0), 0);
+    fd = accept_new(&listener);
+    ck_assert_int_eq(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
+    close(fd);
+    listener_close(&listener);
+}
+
+// ---- the files of unix sockets ----
+
+static bool exists(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) == 0;
+}
+
+TEST(the_mode_is_as_asked_for_whatever_the_umask)
+{
+    static const mode_t modes[] = {0777, 0770, 0700, 0666, 0200};
+    static const mode_t masks[] = {0, 022, 077, 0777};
+    char directory[64];
+    char path[96];
+    make_path(directory, path);
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        for (size_t j = 0; j < sizeof(masks) / sizeof(masks[0]); j++) {
+            struct listener listener;
+            mode_t before = umask(masks[j]);
+            ck_assert_int_eq(listener_open_unix(&listener, path, modes[i]), 0);
+            umask(before);
+            struct stat status;
+            ck_assert_int_eq(stat(path, &status), 0);
+            ck_assert_uint_eq(status.st_mode & 0777, modes[i]);
+            listener_close(&listener);
+        }
+    }
+    ck_assert_int_eq(rmdir(directory), 0); // No lock is left behind either.
+}
+
+TEST(a_socket_that_another_has_bound_since_stays)
+{
+    struct listener first;
+    struct listener second;
+    char directory[64];
+    char path[96];
+    make_path(directory, path);
+    ck_assert_int_eq(listener_open_unix(&first, path, 0), 0);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(listener_open_unix(&second, path, 0), 0);
+    listener_close(&first);
+    close(connect_unix(path));
+    listener_close(&second);
+    ck_assert(!exists(path));
+
+    ck_assert_int_eq(listener_open_unix(&first, path, 0), 0);
+    ck_assert_int_eq(unlink(path), 0);
+    int file = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    ck_assert_int_ge(file, 0);
+    close(file);
+    listener_close(&first);
+    ck_assert(exists(path));
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(directory), 0);
+}
+
+TEST(a_link_at_the_path_is_not_followed)
+{
+    struct listener listener;
+    char directory[64];
+    char path[96];
+    char target[128];
+    make_path(directory, path);
+    snprintf(target, sizeof(target), "%s-target", path);
+    int file = open(target, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq(symlink(target, path), 0);
+    ck_assert_int_eq(listener_open_unix(&listener, path, 0777), -EEXIST);
+    struct stat status;
+    ck_assert_int_eq(fstat(file, &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777, 0600);
+    close(file);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(unlink(target), 0);
+    ck_assert_int_eq(rmdir(directory), 0);
+}
+
+/* Who connects to the path arrives here, perhaps behind servers that look who listens. */
+static void expect_own_connection(struct listener *listener)
+{
+    int client = connect_unix(listener->address);
+    pid_t self = getpid();
+    ck_assert_int_eq(write(client, &self, sizeof(self)), sizeof(self));
+    pid_t found = 0;
+    while (found == 0) {
+        char peer[LISTENER_ADDRESS_MAX];
+        int fd = accept_one(listener, peer);
+        ck_assert_int_eq(fcntl(fd, F_SETFL, 0), 0);
+        ssize_t size = read(fd, &found, sizeof(found));
+        ck_assert(size == 0 || size == sizeof(found));
+        close(fd);
+    }
+    ck_assert_int_eq(found, self);
+    close(client);
+}
+
+/* As one of several servers: start, be there, and be killed or stopped, again and again. Every
+ * connection to the path while it listens must be its own. */
+static void start_and_stop(const char *path, unsigned seed)
+{
+    enum { ROUNDS = 1000 };
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        struct listener listener;
+        int error = listener_open_unix(&listener, path, 0700);
+        if (error < 0) {
+            ck_assert_int_eq(error, -EADDRINUSE);
+            continue;
+        }
+        if ((i + seed) % 8 == 0) { // Else the next one comes at once.
+            expect_own_connection(&listener);
+        }
+        if ((i + seed) % 3 == 0) {
+            listener_close(&listener);
+        } else {
+            close(listener.fd); // The file stays.
+        }
+    }
+}
+
+TEST(servers_that_start_at_one_path_at_a_time_do_not_lose_it)
+{
+    enum { SERVERS = 8 };
+    char directory[64];
+    char path[96];
+    make_path(directory, path);
+    pid_t servers[SERVERS];
+    for (unsigned i = 0; i < SERVERS; i++) {
+        servers[i] = fork();
+        ck_assert_int_ge(servers[i], 0);
+        if (servers[i] == 0) {
+            start_and_stop(path, i);
+            _exit(0);
+        }
+    }
+    for (int i = 0; i < SERVERS; i++) {
+        int status;
+        ck_assert_int_eq(waitpid(servers[i], &status, 0), servers[i]);
+        ck_assert_int_eq(status, 0);
+    }
+    (void)unlink(path);
+    ck_assert_int_eq(rmdir(directory), 0);
 }
