@@ -33,7 +33,9 @@ enum { BATCH = 16, KEY_SIZE = 16, VALUE_SIZE = 64, TURNS = 7, THREADS_MAX = 8 };
 static struct keyspace *make_keyspace(unsigned threads)
 {
     struct keyspace_options options = {.databases = 1, .threads = threads + 1, .tenders = 1};
-    ASSERT(random_fill(&options.secret, sizeof(options.secret)) == 0);
+    uint64_t seed[HASH_SEED_WORDS];
+    ASSERT(random_fill(seed, sizeof(seed)) == 0);
+    hash_secret_init(&options.secret, seed);
     struct keyspace *keyspace = keyspace_create(&options);
     ASSERT(keyspace != NULL);
     return keyspace;
@@ -436,7 +438,7 @@ static void insert_all(struct keyspace *keyspace, uint64_t keys, struct growth *
 static void run_growth(uint64_t keys, struct growth *growth)
 {
     struct keyspace_options options = {.databases = 1, .threads = 1, .tenders = 1};
-    memset(&options.secret, 7, sizeof(options.secret));
+    hash_secret_init(&options.secret, (uint64_t[HASH_SEED_WORDS]){7});
     struct keyspace *keyspace = keyspace_create(&options);
     ASSERT(keyspace != NULL);
     struct preparing preparing = {.depot = keyspace_depot(keyspace)};

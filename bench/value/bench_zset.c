@@ -226,7 +226,8 @@ static void bench_packed(struct bench *b)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {.secret = {{1, 2}}, .random = {3}};
+    struct bench b = {.random = {3}};
+    hash_secret_init(&b.secret, (uint64_t[HASH_SEED_WORDS]){1, 2});
     b.members = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
     b.members = b.members < PACKED_MEMBERS ? PACKED_MEMBERS : b.members;
     static const operation phases[] = {bench_packed, bench_large, bench_large};

@@ -107,13 +107,15 @@ static int open_store(struct server *server)
         .wake = wake_tender,
         .context = server,
     };
-    int error = random_fill(&options.secret, sizeof(options.secret));
+    uint64_t seed[HASH_SEED_WORDS];
+    int error = random_fill(seed, sizeof(seed));
     if (error == 0) {
         error = make_run_id(server);
     }
     if (error < 0) {
         return error;
     }
+    hash_secret_init(&options.secret, seed);
     server->keyspace = keyspace_create(&options);
     if (server->keyspace == NULL) {
         return -ENOMEM;

@@ -69,7 +69,7 @@ struct harness *harness_create(void)
         .databases = DATABASES,
         .threads = 2,
         .tenders = 1,
-        .secret = {{1, 2}},
+        .secret = {.sip = {1, 2}},
         .wake = no_wake,
     };
     struct harness *harness = calloc(1, sizeof(*harness));

@@ -28,9 +28,11 @@ static inline struct random seed_random(const char *test)
 /* A secret for hash_bytes that follows from the seed. */
 static inline struct hash_secret seed_secret(struct random *random)
 {
-    struct hash_secret secret;
-    for (size_t i = 0; i < sizeof(secret.bytes); i++) {
-        secret.bytes[i] = (unsigned char)random_next(random);
+    uint64_t words[HASH_SEED_WORDS];
+    for (size_t i = 0; i < HASH_SEED_WORDS; i++) {
+        words[i] = random_next(random);
     }
+    struct hash_secret secret;
+    hash_secret_init(&secret, words);
     return secret;
 }

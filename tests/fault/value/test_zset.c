@@ -8,7 +8,7 @@
 
 enum { ITEMS_MAX = 1000, NAME_SIZE = 70 };
 
-static const struct hash_secret secret = {{3, 4}};
+static const struct hash_secret secret = {.sip = {3, 4}};
 
 struct item {
     char name[NAME_SIZE + 1];

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct hash_secret secret = {{3, 4}};
+static const struct hash_secret secret = {.sip = {3, 4}};
 
 struct fixture {
     struct depot *depot;

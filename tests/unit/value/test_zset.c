@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct hash_secret secret = {{1, 2}};
+static const struct hash_secret secret = {.sip = {1, 2}};
 
 struct fixture {
     struct depot *depot;
