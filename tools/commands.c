@@ -7,35 +7,76 @@
 #include "base/random.h"
 #include "command/lookup_internal.h"
 
+#define ROW_AT(index)         (&rows[index])
+#define ROW_HANDLER(function) NULL
+#define ROW_DERIVED(name)     .key_at = 0 // Made here.
+#include "command/rows.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SLOTS_PER_COMMAND = 4, TRIES = 2000, GROUPS = 5 };
+enum { SLOTS_PER_COMMAND = 4, TRIES = 2000 };
 
-enum group { STRING, GENERIC, ZSET, CONNECTION, SERVER };
-
-struct row {
-    const char *name;
-    enum group group;
-    const char *since;
-    const char *complexity;
-    const char *usage;
-    const char *summary;
-};
-
-static const struct row rows[] = {
-#define COMMAND(name, arity, flags, keys, handler, group, since, complexity, usage, summary)       \
-    {#name, group, since, complexity, usage, summary},
+enum {
+#define COMMAND    ROW_INDEX
+#define CONTAINER  ROW_INDEX_CONTAINER
+#define SUBCOMMAND ROW_INDEX_SUBCOMMAND
 #include "programs/commands.def"
 #undef COMMAND
+#undef CONTAINER
+#undef SUBCOMMAND
+    ROWS
 };
 
-enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+static const struct command rows[ROWS] = {
+#define COMMAND    ROW_COMMAND
+#define CONTAINER  ROW_CONTAINER
+#define SUBCOMMAND ROW_SUBCOMMAND
+#include "programs/commands.def"
+#undef COMMAND
+#undef CONTAINER
+#undef SUBCOMMAND
+};
 
-static uint64_t word_of(const struct row *row)
+// The name that macros of a row are given: "get", "config_get".
+static const char *identifier(const struct command *row)
 {
-    return lookup_word(bytes_of_string(row->name));
+    static char text[64];
+    (void)snprintf(text, sizeof(text), "%s", row->name);
+    char *bar = strchr(text, '|');
+    if (bar != NULL) {
+        *bar = '_';
+    }
+    return text;
+}
+
+// ---- lookup ----
+
+static uint64_t word_of(const struct command *row)
+{
+    uint64_t word = lookup_word(bytes_of_string(row->word));
+    return row->container == NULL ? word : lookup_subword(word, row->container->index);
+}
+
+/* What lookup relies on: no two rows have the same word, and no name of a subcommand can be
+ * found without its container. */
+static bool words_are_sound(void)
+{
+    for (unsigned i = 0; i < ROWS; i++) {
+        if (rows[i].container != NULL &&
+            word_of(&rows[i]) == lookup_word(bytes_of_string(rows[i].word))) {
+            fprintf(stderr, "%s could be found without its container\n", rows[i].name);
+            return false;
+        }
+        for (unsigned j = 0; j < i; j++) {
+            if (word_of(&rows[i]) == word_of(&rows[j])) {
+                fprintf(stderr, "%s and %s have the same word\n", rows[i].name, rows[j].name);
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 static unsigned slot_bits(void)
@@ -66,7 +107,6 @@ static size_t fill(unsigned *slots, unsigned bits, uint64_t multiplier)
 
 static void print_slots(const unsigned *slots, unsigned bits, uint64_t multiplier)
 {
-    printf("/* Made by tools/commands.c from the groups of commands. */\n");
     printf("enum { COMMAND_SLOT_BITS = %u };\n", bits);
     printf("#define COMMAND_MULTIPLIER UINT64_C(0x%016llx)\n", (unsigned long long)multiplier);
     printf("static const uint16_t command_slots[1 << COMMAND_SLOT_BITS] = {");
@@ -81,8 +121,43 @@ static void print_slots(const unsigned *slots, unsigned bits, uint64_t multiplie
     printf("};\n");
 }
 
+// ---- fields of the rows ----
+
+// Where a command's only key is, when it has one at a fixed place.
+static int key_at(const struct command *row)
+{
+    const struct key_spec *spec = &row->key_specs[0];
+    bool is_one =
+        row->spec_count == 1 && !spec->is_counted && spec->keyword == NULL && spec->last == 0;
+    return is_one ? spec->from : 0;
+}
+
+static unsigned subcommands(const struct command *row)
+{
+    unsigned count = 0;
+    while (row + count + 1 < rows + ROWS && row[count + 1].container == row) {
+        count++;
+    }
+    return count;
+}
+
+static void print_fields(void)
+{
+    unsigned top = 0;
+    printf("enum {\n");
+    for (unsigned i = 0; i < ROWS; i++) {
+        printf("    KEY_AT_%s = %d,\n", identifier(&rows[i]), key_at(&rows[i]));
+        printf("    SUBCOMMANDS_%s = %u,\n", identifier(&rows[i]), subcommands(&rows[i]));
+        top += rows[i].container == NULL;
+    }
+    printf("    COMMANDS_TOP = %u,\n};\n", top);
+}
+
 static int lookup(void)
 {
+    if (!words_are_sound()) {
+        return 1;
+    }
     unsigned bits = slot_bits();
     unsigned *slots = calloc((size_t)1 << bits, sizeof(*slots));
     if (slots == NULL) {
@@ -100,34 +175,68 @@ static int lookup(void)
         }
     }
     (void)fill(slots, bits, best);
+    printf("/* Made by tools/commands.c from the groups of commands. */\n");
     print_slots(slots, bits, best);
+    print_fields();
     free(slots);
     return 0;
 }
 
-static void markdown_row(FILE *out, const struct row *row)
+// ---- docs/commands.md ----
+
+// "CONFIG GET"
+static void print_name(FILE *out, const struct command *row)
 {
-    fprintf(out, "\n### %s\n\n```\n%s%s%s\n```\n\n", row->name, row->name,
-            row->usage[0] == '\0' ? "" : " ", row->usage);
+    for (const char *c = row->name; *c != '\0'; c++) {
+        fputc(*c == '|' ? ' ' : *c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c, out);
+    }
+}
+
+static void markdown_row(FILE *out, const struct command *row)
+{
+    fprintf(out, "\n### ");
+    print_name(out, row);
+    fprintf(out, "\n\n```\n");
+    print_name(out, row);
+    fprintf(out, "%s%s\n```\n\n", row->usage[0] == '\0' ? "" : " ", row->usage);
     fprintf(out, "%s.\n\n%s. Since %s.\n", row->summary, row->complexity, row->since);
+}
+
+// Containers do nothing themselves, and all have HELP.
+static bool is_documented(const struct command *row)
+{
+    return subcommands(row) == 0 && (row->container == NULL || strcmp(row->word, "help") != 0);
 }
 
 static int markdown(FILE *out)
 {
-    static const char *const titles[GROUPS] = {"Strings", "Keys of any type", "Sorted sets",
-                                               "Connection", "Server"};
+    static const char *const titles[COMMAND_GROUPS] = {
+        [COMMAND_GROUP_STRING] = "Strings",    [COMMAND_GROUP_HASH] = "Hashes",
+        [COMMAND_GROUP_LIST] = "Lists",        [COMMAND_GROUP_SET] = "Sets",
+        [COMMAND_GROUP_ZSET] = "Sorted sets",  [COMMAND_GROUP_STREAM] = "Streams",
+        [COMMAND_GROUP_BITMAP] = "Bitmaps",    [COMMAND_GROUP_HYPERLOGLOG] = "HyperLogLogs",
+        [COMMAND_GROUP_GEO] = "Places",        [COMMAND_GROUP_GENERIC] = "Keys of any type",
+        [COMMAND_GROUP_PUBSUB] = "Publishing", [COMMAND_GROUP_TRANSACTIONS] = "Transactions",
+        [COMMAND_GROUP_SCRIPTING] = "Scripts", [COMMAND_GROUP_CONNECTION] = "Connection",
+        [COMMAND_GROUP_SERVER] = "Server",
+    };
     fprintf(out, "# Commands\n\nMade from the rows in `src/handlers` and `src/admin` (`*.def`) by "
                  "`build/src/programs/commands "
                  "markdown`; edit those, not this file.\n"
                  "Semantics and error texts are those of Redis 7.2.\n\n"
                  "In the native text protocol `SET` takes its value as a payload: "
                  "`SET key expiry length`, then the value.\n");
-    for (unsigned group = 0; group < GROUPS; group++) {
-        fprintf(out, "\n## %s\n", titles[group]);
+    for (unsigned group = 0; group < COMMAND_GROUPS; group++) {
+        bool has_title = false;
         for (unsigned i = 0; i < ROWS; i++) {
-            if (rows[i].group == group) {
-                markdown_row(out, &rows[i]);
+            if (rows[i].group != group || !is_documented(&rows[i])) {
+                continue;
             }
+            if (!has_title) {
+                fprintf(out, "\n## %s\n", titles[group]);
+                has_title = true;
+            }
+            markdown_row(out, &rows[i]);
         }
     }
     return ferror(out) ? 1 : 0;

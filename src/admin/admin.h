@@ -6,7 +6,13 @@
 
 #include "command/handler.h"
 
-#define COMMAND(name, arity, flags, keys, handler, ...) void handler(struct call *call);
+#define COMMAND    HANDLER_OF_COMMAND
+#define CONTAINER  HANDLER_OF_CONTAINER
+#define SUBCOMMAND HANDLER_OF_SUBCOMMAND
 #include "admin/client.def"
+#include "admin/command.def"
+#include "admin/config.def"
 #include "admin/server.def"
 #undef COMMAND
+#undef CONTAINER
+#undef SUBCOMMAND

@@ -4,8 +4,9 @@
 
 #include <stdio.h>
 
-static void client_set_name(struct client *client, struct call *call)
+void handle_client_setname(struct call *call)
 {
+    struct client *client = client_of_session(call->session);
     struct bytes name = call->argv[2];
     if (name.size >= CLIENT_NAME_MAX) {
         reply_error(call->reply, "ERR client names have at most %d bytes", CLIENT_NAME_MAX - 1);
@@ -23,8 +24,9 @@ static void client_set_name(struct client *client, struct call *call)
     reply_ok(call->reply);
 }
 
-static void client_info(const struct client *client, struct call *call)
+void handle_client_info(struct call *call)
 {
+    const struct client *client = client_of_session(call->session);
     char line[512];
     uint64_t now_ms = client->home->monotonic_ms;
     int size =
@@ -35,28 +37,22 @@ static void client_info(const struct client *client, struct call *call)
     reply_value(call->reply, bytes_make(line, (size_t)size));
 }
 
-void handle_client(struct call *call)
+void handle_client_id(struct call *call)
 {
-    struct client *client = client_of_session(call->session);
-    struct bytes verb = call->argv[1];
-    if (bytes_is_word(verb, "ID") && call->argc == 2) {
-        reply_integer(call->reply, (int64_t)client->session.id);
-    } else if (bytes_is_word(verb, "GETNAME") && call->argc == 2) {
-        if (client->name[0] == '\0') {
-            reply_nil(call->reply);
-        } else {
-            reply_value(call->reply, bytes_of_string(client->name));
-        }
-    } else if (bytes_is_word(verb, "SETNAME") && call->argc == 3) {
-        client_set_name(client, call);
-    } else if (bytes_is_word(verb, "SETINFO") && call->argc == 4) {
-        reply_ok(call->reply); // A library's name and version; nothing here needs them.
-    } else if (bytes_is_word(verb, "INFO") && call->argc == 2) {
-        client_info(client, call);
+    reply_integer(call->reply, (int64_t)call->session->id);
+}
+
+void handle_client_getname(struct call *call)
+{
+    const struct client *client = client_of_session(call->session);
+    if (client->name[0] == '\0') {
+        reply_nil(call->reply);
     } else {
-        reply_error(call->reply,
-                    "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT "
-                    "ID, GETNAME, SETNAME, SETINFO or INFO.",
-                    (int)(verb.size < 64 ? verb.size : 64), verb.data);
+        reply_value(call->reply, bytes_of_string(client->name));
     }
+}
+
+void handle_client_setinfo(struct call *call)
+{
+    reply_ok(call->reply); // A library's name and version; nothing here needs them.
 }

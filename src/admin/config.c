@@ -22,7 +22,7 @@ static const char *const constants[][2] = {
 };
 enum { CONSTANTS = sizeof(constants) / sizeof(constants[0]) };
 
-static void config_get(struct call *call)
+void handle_config_get(struct call *call)
 {
     const struct server *server = call->context->server;
     const char *name;
@@ -46,16 +46,5 @@ static void config_get(struct call *call)
             reply_value(call->reply, bytes_of_string(constants[i][0]));
             reply_value(call->reply, bytes_of_string(constants[i][1]));
         }
-    }
-}
-
-void handle_config(struct call *call)
-{
-    if (!bytes_is_word(call->argv[1], "GET")) {
-        reply_unknown_subcommand(call);
-    } else if (call->argc < 3) {
-        reply_error(call->reply, "ERR wrong number of arguments for 'config|get' command");
-    } else {
-        config_get(call);
     }
 }

@@ -193,17 +193,11 @@ static void print_command(struct server *server, size_t index, FILE *out)
         return;
     }
     double us_per_call = sampled_calls == 0 ? 0 : sampled_ns / sampled_calls / 1000;
-    char name[64];
-    size_t size = 0;
-    for (const char *c = server->services.commands->rows[index].name;
-         *c != '\0' && size < sizeof(name) - 1; c++) {
-        name[size++] = (char)(*c >= 'A' && *c <= 'Z' ? *c + ('a' - 'A') : *c);
-    }
-    name[size] = '\0';
     (void)fprintf(out,
                   "cmdstat_%s:calls=%llu,usec=%.0f,usec_per_call=%.2f,rejected_calls=%llu,"
                   "failed_calls=%llu\r\n",
-                  name, calls, us_per_call * (double)calls, us_per_call, rejected, failed);
+                  server->services.commands->rows[index].name, calls, us_per_call * (double)calls,
+                  us_per_call, rejected, failed);
 }
 
 static void print_commandstats(struct server *server, FILE *out)

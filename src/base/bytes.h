@@ -82,3 +82,21 @@ static inline bool bytes_is_word(struct bytes a, const char *word)
     }
     return true;
 }
+
+/* The same for a word in lower case. */
+static inline bool bytes_is_lower_word(struct bytes a, const char *word)
+{
+    if (a.size != strlen(word)) {
+        return false;
+    }
+    for (size_t i = 0; i < a.size; i++) {
+        char c = a.data[i];
+        if (c >= 'A' && c <= 'Z') {
+            c = (char)(c - 'A' + 'a');
+        }
+        if (c != word[i]) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -3,139 +3,11 @@
 #include "base/number.h"
 #include "command/handler.h"
 #include "proto/http.h"
-#include "store/prefetch.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum {
-    INSERTION_SORT_MAX = 16, // Shards.
-    UNKNOWN_SHOWN_MAX = 128, // Bytes of an unknown command and of its arguments in the error.
-};
-
-// ---- before the locks ----
-
-static int compare_shards(const void *a, const void *b)
-{
-    uint32_t left = *(const uint32_t *)a;
-    uint32_t right = *(const uint32_t *)b;
-    return (left > right) - (left < right);
-}
-
-static void sort_shards(uint32_t *shards, uint32_t count)
-{
-    if (count > INSERTION_SORT_MAX) {
-        qsort(shards, count, sizeof(*shards), compare_shards);
-        return;
-    }
-    for (uint32_t i = 1; i < count; i++) {
-        uint32_t shard = shards[i];
-        uint32_t at = i;
-        for (; at > 0 && shards[at - 1] > shard; at--) {
-            shards[at] = shards[at - 1];
-        }
-        shards[at] = shard;
-    }
-}
-
-// Sort and drop repetitions; how many are left.
-static uint32_t unique_shards(uint32_t *shards, uint32_t count)
-{
-    sort_shards(shards, count);
-    uint32_t kept = 1;
-    for (uint32_t i = 1; i < count; i++) {
-        if (shards[i] != shards[kept - 1]) {
-            shards[kept++] = shards[i];
-        }
-    }
-    return kept;
-}
-
-// From the context's space while there is enough, else allocated. False when out of memory.
-static bool take_key_space(struct call *call, struct call_context *context, uint32_t count)
-{
-    struct key_space *space = &context->space;
-    call->keys = space->keys;
-    call->shards = space->shards;
-    if (LIKELY(count <= space->left)) {
-        space->keys += count;
-        space->shards += count;
-        space->left -= count;
-        return true;
-    }
-    call->allocated_size = count * (sizeof(struct key) + sizeof(uint32_t));
-    call->allocated = pool_alloc(context->thread->pool, MEMORY_JOB, call->allocated_size);
-    if (call->allocated == NULL) {
-        return false;
-    }
-    call->keys = call->allocated;
-    call->shards = (uint32_t *)(void *)(call->keys + count);
-    return true;
-}
-
-// Hash a key and begin to prefetch what is stored under it; its shard.
-static inline uint32_t prepare_key(const struct call *call, struct key *key, struct bytes name)
-{
-    const struct keyspace *keyspace = call->access.keyspace;
-    // Field by field: the hash of a whole struct that is copied is read before it has arrived.
-    key->name = name;
-    key->hash = keyspace_hash(keyspace, name);
-    keyspace_prefetch_table(keyspace, call->session->db, key);
-    return keyspace_shard(keyspace, key->hash);
-}
-
-static void prepare_keys(struct call *call, const struct command *command, uint32_t count)
-{
-    const struct bytes *name = call->argv + command->key_first;
-    for (uint32_t i = 0; i < count; i++, name += command->key_step) {
-        call->shards[i] = prepare_key(call, &call->keys[i], *name);
-    }
-    call->key_count = count;
-    call->shard_count = unique_shards(call->shards, count);
-}
-
-void call_prepare(struct call *call, struct call_context *context, struct session *session,
-                  const struct bytes *argv, uint32_t argc)
-{
-    const struct command *command = command_find(context->commands, argv[0]);
-    call->command = command;
-    call->argv = argv;
-    call->argc = argc;
-    call->key_count = 0;
-    call->shard_count = 0;
-    call->allocated = NULL;
-    call->access.keyspace = context->keyspace;
-    call->access.thread = context->thread;
-    call->access.effects = context->effects;
-    call->access.now_ms = context->now_ms;
-    call->session = session;
-    call->context = context;
-    call->out_of_memory = false;
-    call->wrong_arity = false;
-    call->is_in_group = false;
-    if (UNLIKELY(command == NULL)) {
-        return;
-    }
-    if (UNLIKELY(argc < command->argc_min || argc > command->argc_max)) {
-        call->wrong_arity = true;
-        return;
-    }
-    if (command->key_first == 0) {
-        return;
-    }
-    bool has_one = command->key_first == command->key_last; // As nearly all: without loops.
-    uint32_t count = LIKELY(has_one) ? 1 : command_key_count(command, argc);
-    if (UNLIKELY(!take_key_space(call, context, count))) {
-        call->out_of_memory = true;
-    } else if (LIKELY(has_one)) {
-        call->shards[0] = prepare_key(call, call->keys, argv[command->key_first]);
-        call->key_count = 1;
-        call->shard_count = 1;
-    } else {
-        prepare_keys(call, command, count);
-    }
-}
+enum { UNKNOWN_SHOWN_MAX = 128 }; // Bytes of an unknown command and of its arguments in errors.
 
 // ---- execution ----
 
@@ -163,16 +35,53 @@ static void reply_unknown_command(struct call *call)
                 shown(call->argv[0], UNKNOWN_SHOWN_MAX), call->argv[0].data, (int)used, args);
 }
 
+static void reply_unknown_subcommand(struct call *call)
+{
+    struct command_name name;
+    reply_error(call->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.",
+                shown(call->argv[1], UNKNOWN_SHOWN_MAX), call->argv[1].data,
+                command_upper_name(call->command, &name));
+}
+
+static void reply_wrong_key_count(struct call *call)
+{
+    const struct command *command = call->command;
+    struct key_runs runs;
+    enum key_mistake mistake =
+        key_specs_find(command->key_specs, command->spec_count, call->argv, call->argc, &runs);
+    const char *text = key_mistake_text(command->key_specs[runs.run_count].count_kind, mistake);
+    if (text == NULL) {
+        reply_error(call->reply, "ERR at least 1 input key is needed for '%s' command",
+                    command->name);
+    } else {
+        reply_error(call->reply, "%s", text);
+    }
+}
+
 static enum call_outcome answer_mistake(struct call *call)
 {
-    if (call->out_of_memory) {
-        call_out_of_memory(call);
-    } else if (call->command == NULL && http_is_command(call->argv[0])) {
-        call->session->closes = call->session->sent_http = true;
-    } else if (call->command == NULL) {
+    switch (call->mistake) {
+    case CALL_UNKNOWN:
+        if (http_is_command(call->argv[0])) {
+            call->session->closes = call->session->sent_http = true;
+            break;
+        }
         reply_unknown_command(call);
-    } else {
+        break;
+    case CALL_UNKNOWN_SUBCOMMAND:
+        reply_unknown_subcommand(call);
+        break;
+    case CALL_WRONG_ARITY:
         reply_wrong_arity(call->reply, call->command);
+        break;
+    case CALL_WRONG_KEY_COUNT:
+        reply_wrong_key_count(call);
+        break;
+    case CALL_OUT_OF_MEMORY:
+        call_out_of_memory(call);
+        break;
+    case CALL_FINE:
+        ASSERT(false);
     }
     return CALL_DONE;
 }
@@ -180,7 +89,7 @@ static enum call_outcome answer_mistake(struct call *call)
 // Whether the handler is not to be run: the client's mistake, or no memory to begin with.
 static inline bool is_mistake(const struct call *call)
 {
-    return call->command == NULL || call->wrong_arity || call->out_of_memory;
+    return call->mistake != CALL_FINE;
 }
 
 bool call_may_edit(struct call *call, struct waiter *waiter)
@@ -211,7 +120,7 @@ enum call_outcome call_begin(struct call *call, struct waiter *waiter)
             return CALL_WAITS;
         }
         if (UNLIKELY(access_ensure_database(access) < 0)) {
-            call->out_of_memory = true;
+            call->mistake = CALL_OUT_OF_MEMORY;
             return CALL_DONE;
         }
     }
@@ -306,11 +215,13 @@ void reply_wrong_type(struct reply *reply)
     reply_error(reply, "WRONGTYPE Operation against a key holding the wrong kind of value");
 }
 
-const char *command_lower_name(const struct command *command, struct command_name *name)
+const char *command_upper_name(const struct command *command, struct command_name *name)
 {
     size_t size = 0;
-    for (; command->name[size] != '\0' && size + 1 < sizeof(name->text); size++) {
-        name->text[size] = (char)(command->name[size] | 0x20); // Names are letters.
+    for (const char *c = command->name; *c != '\0'; c++) {
+        ASSERT(size + 1 < sizeof(name->text));
+        bool is_letter = *c >= 'a' && *c <= 'z';
+        name->text[size++] = (char)(is_letter ? *c - 'a' + 'A' : *c == '|' ? ' ' : *c);
     }
     name->text[size] = '\0';
     return name->text;
@@ -318,22 +229,12 @@ const char *command_lower_name(const struct command *command, struct command_nam
 
 void reply_wrong_arity(struct reply *reply, const struct command *command)
 {
-    struct command_name name;
-    reply_error(reply, "ERR wrong number of arguments for '%s' command",
-                command_lower_name(command, &name));
+    reply_error(reply, "ERR wrong number of arguments for '%s' command", command->name);
 }
 
 void reply_invalid_expiry(struct call *call)
 {
-    struct command_name name;
-    reply_error(call->reply, "ERR invalid expire time in '%s' command",
-                command_lower_name(call->command, &name));
-}
-
-void reply_unknown_subcommand(struct call *call)
-{
-    reply_error(call->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.",
-                shown(call->argv[1], UNKNOWN_SHOWN_MAX), call->argv[1].data, call->command->name);
+    reply_error(call->reply, "ERR invalid expire time in '%s' command", call->command->name);
 }
 
 bool call_integer(struct call *call, uint32_t index, int64_t *value_out)

@@ -49,8 +49,18 @@ typedef void (*call_job)(struct deferred *deferred, void *state);
 
 enum call_outcome { CALL_DONE, CALL_WAITS, CALL_DEFERRED };
 
+/* What call_prepare found: then call_execute answers an error and runs no handler. */
+enum call_mistake {
+    CALL_FINE,
+    CALL_UNKNOWN,
+    CALL_UNKNOWN_SUBCOMMAND, // call->command is the container.
+    CALL_WRONG_ARITY,
+    CALL_WRONG_KEY_COUNT, // In front of a list of keys.
+    CALL_OUT_OF_MEMORY,
+};
+
 struct call {
-    const struct command *command; // NULL: unknown; call_execute answers the error.
+    const struct command *command; // NULL: unknown.
     const struct bytes *argv;
     uint32_t argc;
     uint32_t key_count;
@@ -68,9 +78,8 @@ struct call {
     call_job job;              // CALL_DEFERRED
     void *job_state;
     size_t job_state_size;
-    bool out_of_memory; // call_prepare failed; call_execute answers the error.
-    bool wrong_arity;   // The same.
-    bool is_in_group;   // Begins and ends with others (command/group.h).
+    enum call_mistake mistake; // Of call_prepare.
+    bool is_in_group;          // Begins and ends with others (command/group.h).
 };
 
 /* Room for the keys of calls and for as many shards; call_prepare takes from the front. */

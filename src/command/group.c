@@ -215,7 +215,7 @@ static void fail_all(struct call_group *group)
 {
     group->out_of_memory = true;
     for (uint32_t i = 0; i < group->count; i++) {
-        group->calls[i].out_of_memory = true;
+        group->calls[i].mistake = CALL_OUT_OF_MEMORY;
     }
     free_room(group);
 }

@@ -13,16 +13,25 @@
 /* Results of more items than this are answered from a background thread. */
 enum { CALL_ITEMS_INLINE_MAX = 2000 };
 
-/* A command's name in lower case, as errors and COMMAND show it. */
+/* How rows (*.def) declare their handlers. */
+#define HANDLER_OF_COMMAND(name, ...) void handle_##name(struct call *call);
+#define HANDLER_OF_SUBCOMMAND(container, name, ...)                                                \
+    void handle_##container##_##name(struct call *call);
+#define HANDLER_OF_CONTAINER(name, ...)
+
+/* HELP of every container: its subcommands, from their rows. */
+void handle_container_help(struct call *call);
+
+/* A command's name in upper case, words parted by blanks: "CONFIG GET". */
+enum { COMMAND_NAME_MAX = 48 };
 struct command_name {
-    char text[32];
+    char text[COMMAND_NAME_MAX];
 };
-const char *command_lower_name(const struct command *command, struct command_name *name);
+const char *command_upper_name(const struct command *command, struct command_name *name);
 
 void reply_syntax_error(struct reply *reply);
 void reply_wrong_type(struct reply *reply);
 void reply_wrong_arity(struct reply *reply, const struct command *command);
-void reply_unknown_subcommand(struct call *call);
 void reply_invalid_expiry(struct call *call);
 
 /* Read argument `index` as an integer. */

@@ -5,6 +5,8 @@
  *
  *   name ── word ── * MULTIPLIER >> shift ──> slot ──> index + 1, or 0 when free
  *
+ *   container's index, word of the subcommand ── word
+ *
  * The slots are made at build time by tools/commands.c, which shares this file; the last
  * probes of a crowded slot go on at the next one, around the end.
  *
@@ -57,4 +59,13 @@ static inline uint64_t lookup_word(struct bytes name)
     word |= (uint64_t)(unsigned char)at[size / 2] << 8 * (size / 2);
     word |= (uint64_t)(unsigned char)at[size - 1] << 8 * (size - 1);
     return lookup_fold(word);
+}
+
+/* The word of a subcommand. It ends in a lower-case letter, as no short name's does, and is
+ * no long name's by itself: command_find can take it for none. Different ones may have the same:
+ * they must be compared in full. */
+static inline uint64_t lookup_subword(uint64_t word, uint32_t container)
+{
+    uint64_t mixed = (word ^ word >> 56) + (container + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    return mixed << 8 >> 8 | (uint64_t)'a' << 56;
 }

@@ -6,9 +6,13 @@
 
 #include "command/handler.h"
 
-#define COMMAND(name, arity, flags, keys, handler, ...) void handler(struct call *call);
+#define COMMAND    HANDLER_OF_COMMAND
+#define CONTAINER  HANDLER_OF_CONTAINER
+#define SUBCOMMAND HANDLER_OF_SUBCOMMAND
 #include "handlers/connection.def"
 #include "handlers/generic.def"
 #include "handlers/string.def"
 #include "handlers/zset.def"
 #undef COMMAND
+#undef CONTAINER
+#undef SUBCOMMAND

@@ -1,39 +1,35 @@
 #include "programs/command_table.h"
 
 #include "admin/admin.h"
-#include "command/rows.h"
 #include "handlers/handlers.h"
 #include "programs/command_slots.h" // Made by tools/commands.c.
+
+#define ROW_AT(index)         (&commands[index])
+#define ROW_HANDLER(function) function
+#define ROW_DERIVED(name)     .key_at = KEY_AT_##name, .subcommands = SUBCOMMANDS_##name
+#include "command/rows.h"
 
 #include <assert.h>
 
 enum {
-#define COMMAND(name, ...) INDEX_##name,
+#define COMMAND    ROW_INDEX
+#define CONTAINER  ROW_INDEX_CONTAINER
+#define SUBCOMMAND ROW_INDEX_SUBCOMMAND
 #include "programs/commands.def"
 #undef COMMAND
+#undef CONTAINER
+#undef SUBCOMMAND
     COMMANDS
 };
 
 static const struct command commands[COMMANDS] = {
-// clang-format off: NOLINTBEGIN(bugprone-macro-parentheses)
-#define COMMAND(name_, arity_, flags_, keys_, handler_, group_, since_, complexity_, usage_,       \
-                summary_)                                                                          \
-    {                                                                                              \
-        .name = #name_,                                                                            \
-        .argc_min = arity_,                                                                        \
-        .flags = (flags_),                                                                         \
-        .key_first = keys_,                                                                        \
-        .handler = (handler_),                                                                     \
-        .group = COMMAND_GROUP_##group_,                                                           \
-        .since = (since_),                                                                         \
-        .complexity = (complexity_),                                                               \
-        .usage = (usage_),                                                                         \
-        .summary = (summary_),                                                                     \
-        .index = INDEX_##name_,                                                                    \
-    },
+#define COMMAND    ROW_COMMAND
+#define CONTAINER  ROW_CONTAINER
+#define SUBCOMMAND ROW_SUBCOMMAND
 #include "programs/commands.def"
 #undef COMMAND
-    // clang-format on: NOLINTEND(bugprone-macro-parentheses)
+#undef CONTAINER
+#undef SUBCOMMAND
 };
 
 static_assert(sizeof(command_words) / sizeof(command_words[0]) == COMMANDS,
@@ -42,6 +38,7 @@ static_assert(sizeof(command_words) / sizeof(command_words[0]) == COMMANDS,
 const struct command_table command_table = {
     .rows = commands,
     .count = COMMANDS,
+    .top_count = COMMANDS_TOP,
     .lookup_shift = 64 - COMMAND_SLOT_BITS,
     .lookup_multiplier = COMMAND_MULTIPLIER,
     .slots = command_slots,

@@ -21,7 +21,7 @@ static void count_call(struct worker *worker, const struct call *call, uint64_t 
         return;
     }
     struct command_counts *counts = &worker->counts.by_command[call->command->index];
-    if (UNLIKELY(call->wrong_arity || call->out_of_memory)) {
+    if (UNLIKELY(call->mistake != CALL_FINE)) {
         counter_add(&counts->rejected, 1);
         return;
     }

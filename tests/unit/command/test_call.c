@@ -1,74 +1,13 @@
-/* Lookup, dispatch, and the commands that are about commands. */
+/* Dispatch. */
 #include "base/pool_internal.h"
+#include "command/lookup_internal.h"
 #include "harness.h"
 #include "programs/command_table.h"
 #include "unit.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-TEST(every_command_is_found_in_any_case)
-{
-    for (size_t i = 0; i < command_table.count; i++) {
-        const struct command *command = &command_table.rows[i];
-        char name[32];
-        size_t size = strlen(command->name);
-        ck_assert_uint_lt(size, sizeof(name));
-        ck_assert_uint_eq(command->index, i);
-        ck_assert_ptr_eq(command_find(&command_table, bytes_of_string(command->name)), command);
-        for (size_t j = 0; j < size; j++) {
-            name[j] = (char)(j % 2 == 0 ? tolower(command->name[j]) : command->name[j]);
-        }
-        ck_assert_ptr_eq(command_find(&command_table, bytes_make(name, size)), command);
-    }
-}
-
-TEST(no_other_name_is_found)
-{
-    const struct bytes names[] = {
-        BYTES(""),
-        BYTES("G"),
-        BYTES("GE"),
-        BYTES("GETT"),
-        BYTES("GET\0"),
-        BYTES("\0GET"),
-        BYTES("GE\x14"),
-        BYTES("ZRANGEBYLEX"),
-        BYTES("PEXPIRETIMEX"),
-        BYTES("\xc7\xc5\xd4"),
-        BYTES("PEXPIRETIM\0"),
-        BYTES("GET "),
-    };
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        ck_assert_ptr_null(command_find(&command_table, names[i]));
-    }
-    // One byte changed at a time: nothing else folds to a command's name.
-    for (size_t i = 0; i < command_table.count; i++) {
-        char name[32];
-        size_t size = strlen(command_table.rows[i].name);
-        memcpy(name, command_table.rows[i].name, size);
-        for (size_t j = 0; j < size; j++) {
-            for (int c = 0; c < 256; c++) {
-                name[j] = (char)c;
-                const struct command *found = command_find(&command_table, bytes_make(name, size));
-                ck_assert(found == NULL || bytes_is_word(bytes_make(name, size), found->name));
-            }
-            name[j] = command_table.rows[i].name[j];
-        }
-    }
-}
-
-TEST(keys_are_where_the_table_says)
-{
-    ck_assert_uint_eq(command_key_count(command_find(&command_table, BYTES("GET")), 2), 1);
-    ck_assert_uint_eq(command_key_count(command_find(&command_table, BYTES("ZADD")), 10), 1);
-    ck_assert_uint_eq(command_key_count(command_find(&command_table, BYTES("MGET")), 4), 3);
-    ck_assert_uint_eq(command_key_count(command_find(&command_table, BYTES("MSET")), 5), 2);
-    ck_assert_uint_eq(command_key_count(command_find(&command_table, BYTES("MSET")), 4), 2);
-    ck_assert_uint_eq(command_key_count(command_find(&command_table, BYTES("PING")), 1), 0);
-}
 
 TEST(unknown_commands_and_wrong_arity_are_told)
 {
@@ -83,30 +22,47 @@ TEST(unknown_commands_and_wrong_arity_are_told)
     harness_destroy(h);
 }
 
-// Each command with every number of arguments that its arity forbids, up to a few too many.
+static bool has_subcommand_alone(const struct command *container)
+{
+    for (uint32_t i = 1; i <= container->subcommands; i++) {
+        if ((container[i].flags & COMMAND_ALONE) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_arity(struct harness *h, const struct command *command)
+{
+    char expected[128];
+    uint32_t words = command->container == NULL ? 1 : 2;
+    for (uint32_t argc = words; argc < 8; argc++) {
+        struct bytes argv[8];
+        struct bytes reply;
+        for (uint32_t i = 0; i < argc; i++) {
+            argv[i] = BYTES("a");
+        }
+        argv[0] = bytes_of_string(words == 2 ? command->container->word : command->word);
+        argv[words - 1] = bytes_of_string(command->word);
+        bool fits = argc >= command->argc_min && argc <= command->argc_max;
+        if (fits || (command_is_container(command) &&
+                     (argc >= command->argc_min || has_subcommand_alone(command)))) {
+            continue;
+        }
+        int length = snprintf(expected, sizeof(expected),
+                              "-ERR wrong number of arguments for '%s' command\r\n", command->name);
+        ck_assert_int_eq(harness_try(h, argv, argc, &reply), CALL_DONE);
+        ck_assert_uint_eq(reply.size, (size_t)length);
+        ck_assert_mem_eq(reply.data, expected, (size_t)length);
+    }
+}
+
+// With every number of arguments that its arity forbids, up to a few too many.
 TEST(every_command_checks_its_arity)
 {
     struct harness *h = harness_create();
     for (size_t i = 0; i < command_table.count; i++) {
-        const struct command *command = &command_table.rows[i];
-        for (uint32_t argc = 1; argc < 8; argc++) {
-            struct bytes argv[8] = {bytes_of_string(command->name),
-                                    BYTES("a"),
-                                    BYTES("b"),
-                                    BYTES("c"),
-                                    BYTES("d"),
-                                    BYTES("e"),
-                                    BYTES("f"),
-                                    BYTES("g")};
-            struct bytes reply;
-            if (argc >= command->argc_min && argc <= command->argc_max) {
-                continue;
-            }
-            static const char start[] = "-ERR wrong number of arguments for '";
-            ck_assert_int_eq(harness_try(h, argv, argc, &reply), CALL_DONE);
-            ck_assert_uint_gt(reply.size, sizeof(start));
-            ck_assert_mem_eq(reply.data, start, sizeof(start) - 1);
-        }
+        check_arity(h, &command_table.rows[i]);
     }
     harness_destroy(h);
 }
@@ -235,8 +191,80 @@ TEST(the_connection_answers_for_itself)
 TEST(wrong_subcommands_are_answered)
 {
     struct harness *h = harness_create();
+    EXPECT(h, "CONFIG", "-ERR wrong number of arguments for 'config' command\r\n");
     EXPECT(h, "CONFIG GET", "-ERR wrong number of arguments for 'config|get' command\r\n");
     EXPECT(h, "CONFIG FOO x", "-ERR unknown subcommand 'FOO'. Try CONFIG HELP.\r\n");
+    EXPECT(h, "config \"\"", "-ERR unknown subcommand ''. Try CONFIG HELP.\r\n");
+    EXPECT(h, "CONFIG|GET x",
+           "-ERR unknown command 'CONFIG|GET', with args beginning with: 'x' \r\n");
+    EXPECT(h, "CLIENT SETNAME", "-ERR wrong number of arguments for 'client|setname' command\r\n");
+    harness_destroy(h);
+}
+
+TEST(containers_tell_their_subcommands)
+{
+    struct harness *h = harness_create();
+    EXPECT(h, "config help",
+           "*5\r\n+CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\r\n"
+           "+GET pattern [pattern ...]\r\n"
+           "+    The settings whose names match a pattern, with their values.\r\n"
+           "+HELP\r\n+    Print this help.\r\n");
+    EXPECT(h, "CONFIG HELP x", "-ERR wrong number of arguments for 'config|help' command\r\n");
+    harness_destroy(h);
+}
+
+// ---- keys ----
+
+static void nothing(struct call *call)
+{
+    reply_integer(call->reply, call->key_count);
+}
+
+static const struct command counted = {
+    .name = "counted",
+    .word = "counted",
+    .handler = nothing,
+    .argc_min = 2,
+    .argc_max = UINT32_MAX,
+    .spec_count = 2,
+    .key_specs = {{.is_counted = true, .count_kind = KEY_COUNT_OF_SETS, .from = 2, .step = 1},
+                  {.from = 1, .step = 1}},
+};
+
+static const char *run_counted(struct harness *h, const char *line)
+{
+    // A table of one command, found in whatever slot.
+    static const uint16_t slots[] = {1, 1};
+    const uint64_t words[] = {lookup_word(BYTES("counted"))};
+    const struct command_table table = {
+        .rows = &counted,
+        .count = 1,
+        .lookup_shift = 63,
+        .lookup_multiplier = 1,
+        .slots = slots,
+        .words = words,
+    };
+    const struct command_table *before = h->context.commands;
+    h->context.commands = &table;
+    const char *reply = harness_run(h, line);
+    h->context.commands = before;
+    return reply;
+}
+
+TEST(a_wrong_count_of_keys_is_answered_and_nothing_is_run)
+{
+    struct harness *h = harness_create();
+    ck_assert_str_eq(run_counted(h, "counted to 3 a b c"), ":4\r\n");
+    ck_assert_str_eq(run_counted(h, "counted to 1 a b c"), ":2\r\n");
+    ck_assert_str_eq(run_counted(h, "counted to 4 a b c"), "-ERR syntax error\r\n");
+    ck_assert_str_eq(run_counted(h, "counted to x a"),
+                     "-ERR value is not an integer or out of range\r\n");
+    ck_assert_str_eq(run_counted(h, "counted to 0 a"),
+                     "-ERR at least 1 input key is needed for 'counted' command\r\n");
+    ck_assert_str_eq(run_counted(h, "counted to -1 a"),
+                     "-ERR at least 1 input key is needed for 'counted' command\r\n");
+    ck_assert_str_eq(run_counted(h, "counted to"),
+                     "-ERR value is not an integer or out of range\r\n");
     harness_destroy(h);
 }
 
@@ -251,48 +279,5 @@ TEST(time_is_seconds_and_microseconds)
     end = strstr(end + 3, "\r\n");
     ck_assert_ptr_nonnull(end);
     ck_assert_uint_lt(strtoull(end + 2, NULL, 10), 1000000);
-    harness_destroy(h);
-}
-
-TEST(programs_can_ask_about_commands)
-{
-    struct harness *h = harness_create();
-    char expected[32];
-    (void)snprintf(expected, sizeof(expected), ":%u\r\n", command_table.count);
-    EXPECT(h, "COMMAND COUNT", expected);
-    EXPECT(h, "COMMAND INFO get nope",
-           "*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n"
-           "*0\r\n*0\r\n*0\r\n*0\r\n*-1\r\n");
-    EXPECT(h, "COMMAND DOCS echo nope",
-           "*2\r\n$4\r\necho\r\n*8\r\n$7\r\nsummary\r\n$17\r\nThe message, back\r\n"
-           "$5\r\nsince\r\n$3\r\n0.1\r\n$5\r\ngroup\r\n$10\r\nconnection\r\n"
-           "$10\r\ncomplexity\r\n$4\r\nO(1)\r\n");
-    EXPECT(h, "COMMAND GETKEYS MSET a 1 b 2", "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
-    EXPECT(h, "COMMAND GETKEYS PING", "-ERR The command has no key arguments\r\n");
-    EXPECT(h, "COMMAND GETKEYS NOPE", "-ERR Invalid command specified\r\n");
-    EXPECT(h, "COMMAND GETKEYS GET", "-ERR Invalid number of arguments specified for command\r\n");
-    EXPECT(h, "COMMAND FOO", "-ERR unknown subcommand 'FOO'. Try COMMAND HELP.\r\n");
-    (void)snprintf(expected, sizeof(expected), "*%u\r\n", command_table.count);
-    ck_assert_int_eq(strncmp(harness_run(h, "COMMAND"), expected, strlen(expected)), 0);
-    ck_assert_int_eq(strncmp(harness_run(h, "COMMAND LIST"), expected, strlen(expected)), 0);
-    harness_destroy(h);
-}
-
-TEST(people_can_ask_for_help)
-{
-    struct harness *h = harness_create();
-    const char *help = harness_run(h, "HELP");
-    for (size_t i = 0; i < command_table.count; i++) {
-        ck_assert_ptr_nonnull(strstr(help, command_table.rows[i].name));
-    }
-    EXPECT(
-        h, "HELP echo",
-        "$73\r\nECHO message\nThe message, back.\nCost: O(1). Group: connection. Since 0.1.\r\n");
-    EXPECT(h, "HELP nope", "-ERR no such command 'nope'; HELP lists all\r\n");
-    for (size_t i = 0; i < command_table.count; i++) {
-        char line[64];
-        (void)snprintf(line, sizeof(line), "HELP %s", command_table.rows[i].name);
-        ck_assert_int_eq(harness_run(h, line)[0], '$');
-    }
     harness_destroy(h);
 }

@@ -1,0 +1,101 @@
+#include "command/key_spec.h"
+
+#include "base/error.h"
+#include "base/number.h"
+
+// The position behind the spec's keyword; argc when the request does not have it.
+static uint32_t behind_keyword(const struct key_spec *spec, const struct bytes *argv, uint32_t argc)
+{
+    int64_t step = spec->from < 0 ? -1 : 1;
+    int64_t at = spec->from < 0 ? (int64_t)argc + spec->from : spec->from;
+    for (; at > 0 && at < (int64_t)argc; at += step) {
+        if (bytes_is_word(argv[at], spec->keyword)) {
+            return (uint32_t)at + 1;
+        }
+    }
+    return argc;
+}
+
+// From `first` on, as far as the spec's range goes within the request.
+static uint32_t count_range(const struct key_spec *spec, uint32_t first, uint32_t argc)
+{
+    int64_t last = spec->last < 0 ? (int64_t)argc + spec->last : (int64_t)first + spec->last;
+    if (spec->part > 1) {
+        last = first + ((int64_t)argc - first) / spec->part - 1;
+    }
+    return last < (int64_t)first ? 0 : (uint32_t)(last - first) / spec->step + 1;
+}
+
+// The count of keys at argument `at`; how many those are.
+static enum key_mistake read_count(const struct key_spec *spec, const struct bytes *argv,
+                                   uint32_t argc, uint32_t at, uint32_t *count_out)
+{
+    int64_t count;
+    int64_t least = spec->count_kind == KEY_COUNT_OF_SCRIPTS ? 0 : 1;
+    if (at >= argc || !number_parse_integer(argv[at], &count)) {
+        return KEY_COUNT_NO_INTEGER;
+    }
+    if (count < least) {
+        return KEY_COUNT_TOO_SMALL;
+    }
+    if (count > (int64_t)(argc - at - 1) / spec->step) {
+        return KEY_COUNT_TOO_LARGE;
+    }
+    *count_out = (uint32_t)count;
+    return KEY_FINE;
+}
+
+static enum key_mistake find_run(const struct key_spec *spec, const struct bytes *argv,
+                                 uint32_t argc, struct key_run *run_out)
+{
+    run_out->first = (uint32_t)spec->from;
+    run_out->step = spec->step;
+    run_out->access = spec->access;
+    if (spec->keyword != NULL) {
+        run_out->first = behind_keyword(spec, argv, argc);
+        if (run_out->first == argc) {
+            run_out->count = 0;
+            return KEY_FINE;
+        }
+    }
+    if (!spec->is_counted) {
+        run_out->count = count_range(spec, run_out->first, argc);
+        return KEY_FINE;
+    }
+    return read_count(spec, argv, argc, run_out->first++, &run_out->count);
+}
+
+enum key_mistake key_specs_find(const struct key_spec *specs, uint32_t spec_count,
+                                const struct bytes *argv, uint32_t argc, struct key_runs *runs_out)
+{
+    ASSERT(spec_count <= KEY_SPECS_MAX);
+    runs_out->key_count = 0;
+    for (uint32_t i = 0; i < spec_count; i++) {
+        struct key_run *run = &runs_out->runs[i];
+        enum key_mistake mistake = find_run(&specs[i], argv, argc, run);
+        if (UNLIKELY(mistake != KEY_FINE)) {
+            runs_out->run_count = i;
+            return mistake;
+        }
+        runs_out->key_count += run->count;
+    }
+    runs_out->run_count = spec_count;
+    return KEY_FINE;
+}
+
+const char *key_mistake_text(enum key_count_kind kind, enum key_mistake mistake)
+{
+    static const char *const no_integer = "ERR value is not an integer or out of range";
+    static const char *const not_positive = "ERR numkeys should be greater than 0";
+    static const char *const too_large = "ERR Number of keys can't be greater than number of args";
+    static const char *const syntax = "ERR syntax error";
+    static const char *const negative = "ERR Number of keys can't be negative";
+    const char *const texts[KEY_COUNT_KINDS][KEY_COUNT_TOO_LARGE + 1] = {
+        [KEY_COUNT_OF_SETS] = {NULL, no_integer, NULL, syntax},
+        [KEY_COUNT_OF_CARDS] = {NULL, not_positive, not_positive, too_large},
+        [KEY_COUNT_OF_POPS] = {NULL, not_positive, not_positive, syntax},
+        [KEY_COUNT_OF_SCRIPTS] = {NULL, no_integer, negative, too_large},
+    };
+    ASSERT(mistake != KEY_FINE);
+    return texts[kind][mistake];
+}
