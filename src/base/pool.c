@@ -153,9 +153,14 @@ void pool_destroy(struct pool *pool)
     free(pool);
 }
 
-struct depot *pool_depot(const struct pool *pool)
+void pool_open_reserve(struct pool *pool)
 {
-    return pool->depot;
+    pool->may_use_reserve = true;
+}
+
+void pool_close_reserve(struct pool *pool)
+{
+    pool->may_use_reserve = false;
 }
 
 // ---- blocks ----
@@ -175,7 +180,7 @@ size_t pool_class_size(size_t size)
     if (size <= CLASS_STEP_MAX) {
         return (size + CLASS_STEP - 1) & ~(size_t)(CLASS_STEP - 1);
     }
-    unsigned step_bits = 60U - (unsigned)__builtin_clzl(size - 1);
+    unsigned step_bits = 63U - CLASS_DIVISION_BITS - (unsigned)__builtin_clzl(size - 1);
     return (((size - 1) >> step_bits) + 1) << step_bits;
 }
 
@@ -186,6 +191,13 @@ static size_t block_room(size_t size)
 }
 
 #ifdef FASTKV_CHECKED
+
+static bool is_lent_chunk(enum memory_tag tag, const void *block)
+{
+    (void)tag;
+    (void)block;
+    return false;
+}
 
 // Whether this allocation is the one that is to fail.
 static bool is_refused(struct pool *pool)
@@ -250,15 +262,40 @@ static void mark_rest(void *block, size_t size)
     (void)size;
 }
 
+static bool is_lent_chunk(enum memory_tag tag, const void *block)
+{
+    // Blocks of malloc are seldom aligned so, but may be.
+    return tag_is_passing(tag) && (uintptr_t)block % CHUNK_SIZE == 0;
+}
+
+// Passing memory of up to a chunk may come from the reserve, in a chunk of its own.
+static __attribute__((noinline)) void *obtain_large(struct pool *pool, enum memory_tag tag,
+                                                    size_t size)
+{
+    void *block = malloc(size);
+    if (UNLIKELY(block == NULL) && tag_is_passing(tag) && size <= CHUNK_SIZE) {
+        block = chunk_borrow_reserved(&pool->depot->chunks);
+    }
+    return block;
+}
+
+static __attribute__((noinline)) void release_large(struct pool *pool, enum memory_tag tag,
+                                                    void *block)
+{
+    if (!is_lent_chunk(tag, block) || !chunk_unborrow(&pool->depot->chunks, block)) {
+        free(block);
+    }
+}
+
 static void *obtain(struct pool *pool, enum memory_tag tag, size_t size)
 {
     if (UNLIKELY(size > POOL_CLASS_MAX)) {
-        return malloc(size);
+        return obtain_large(pool, tag, size);
     }
     uint32_t class = class_of(tag, size);
     struct object_list *cache = &pool->caches[class];
     if (UNLIKELY(cache->first == NULL)) {
-        *cache = slab_take(pool->depot, class);
+        *cache = slab_take(pool->depot, class, pool->may_use_reserve);
         if (cache->first == NULL) {
             return NULL;
         }
@@ -287,7 +324,7 @@ static void give_back_half(struct pool *pool, uint32_t class)
 static void release(struct pool *pool, enum memory_tag tag, void *block, size_t size)
 {
     if (UNLIKELY(size > POOL_CLASS_MAX)) {
-        free(block);
+        release_large(pool, tag, block);
         return;
     }
     uint32_t class = class_of(tag, size);
@@ -366,13 +403,15 @@ void *pool_resize(struct pool *pool, enum memory_tag tag, void *block, size_t ol
     if (pool_refit(block, old_size, new_size)) {
         return block;
     }
-    void *moved;
-    if (old_size > POOL_CLASS_MAX && new_size > POOL_CLASS_MAX) {
-        moved = is_refused(pool) ? NULL : realloc(block, new_size);
-        if (moved != NULL) {
-            account(pool, tag,
-                    (int64_t)pool_class_size(new_size) - (int64_t)pool_class_size(old_size));
+    void *moved = NULL;
+    if (old_size > POOL_CLASS_MAX && new_size > POOL_CLASS_MAX && !is_lent_chunk(tag, block)) {
+        if (is_refused(pool)) {
+            return NULL;
         }
+        moved = realloc(block, new_size);
+    }
+    if (moved != NULL) {
+        account(pool, tag, (int64_t)pool_class_size(new_size) - (int64_t)pool_class_size(old_size));
         return moved;
     }
     moved = pool_alloc(pool, tag, new_size);
@@ -416,11 +455,36 @@ void pool_free_chunk(struct pool *pool, enum memory_tag tag, void *memory)
 {
     if (memory != NULL) {
         account(pool, tag, -(int64_t)POOL_CHUNK_SIZE);
-        chunk_unborrow(&pool->depot->chunks, memory);
+        (void)chunk_unborrow(&pool->depot->chunks, memory);
     }
 }
 
 #endif
+
+void *pool_map(struct pool *pool, enum memory_tag tag, size_t size)
+{
+#ifdef FASTKV_CHECKED
+    return pool_alloc_zeroed(pool, tag, size);
+#else
+    void *memory = pages_map(size);
+    if (memory != NULL) {
+        account(pool, tag, (int64_t)pool_class_size(size));
+    }
+    return memory;
+#endif
+}
+
+void pool_unmap(struct pool *pool, enum memory_tag tag, void *memory, size_t size)
+{
+#ifdef FASTKV_CHECKED
+    pool_free(pool, tag, memory, size);
+#else
+    if (memory != NULL) {
+        account(pool, tag, -(int64_t)pool_class_size(size));
+        pages_unmap(memory, size);
+    }
+#endif
+}
 
 void pool_fail_after(struct pool *pool, long n)
 {

@@ -7,15 +7,21 @@
  * A depot serves one server; each of its threads has a pool of its own. A pool
  * keeps a short list of free objects per size class and trades with the depot
  * in batches, so an object may be freed by another thread than the one that
- * allocated it at no extra cost. Classes step by 8 bytes to 1 KiB, then by an
- * eighth of a doubling to POOL_CLASS_MAX; larger blocks come from malloc.
+ * allocated it at no extra cost. Classes step by 8 bytes to 1 KiB, then by a
+ * thirty-second of a doubling to POOL_CLASS_MAX; larger blocks come from malloc.
  *
  * A slab whose objects are all free goes back to its chunk, and an empty chunk is a spare
- * until depot_release gives it back to the kernel. Pages of hash tables
- * (MEMORY_TABLE) have slabs and chunks of their own.
+ * until depot_release gives it back to the kernel. Pages of hash tables (MEMORY_TABLE), and
+ * passing memory, which goes with a request, its reply or a connection, have slabs and
+ * chunks of their own.
+ *
+ * A reserve of address space is kept for passing memory: when the kernel has no more,
+ * requests are still read and answered, and those that free memory do. Data gets none of it
+ * but for what pool_open_reserve allows. Where the kernel lets processes map more than it has
+ * (a limit of a control group), it ends the process instead, and no reserve helps.
  *
  * Retired blocks (pool_retire) are freed by quiescence: only after every pool
- * of the depot that is online has passed a quiescent point (see reclaim.h).
+ * of the depot that is online has passed a quiescent point (see reclaim.c).
  *
  * Built with -Dchecked=true, objects come one by one from malloc, so that
  * sanitizers see each of them, and pool_fail_after works. Sizes are rounded as in other
@@ -88,20 +94,18 @@ bool depot_is_short(struct depot *depot);
  * The waiter stays the caller's, who leaves it alone until then. */
 void depot_await(struct depot *depot, struct waiter *waiter);
 
-/* Whether more free memory is kept than the reserve. Any thread. */
+/* Whether there is a surplus of free memory that is not given back yet. Any thread. */
 bool depot_has_surplus(struct depot *depot);
 
-/* Give some of the surplus back to the kernel: a thirty-second of it, 16 MiB at least of
- * what there is. For a thread that may wait to call once a second while there is one: what is
- * freed is mostly needed again, and much unmapped at once makes some machines stop. */
+/* Give back to the kernel some of the surplus that nobody needed since the last call: an
+ * eighth of it, 32 MiB at least of what there is. For a thread that may wait to call a few
+ * times a second while there is a surplus: what is freed is mostly needed again, and much
+ * unmapped at once makes some machines stop. */
 void depot_release(struct depot *depot);
 
 /* When much is freed: let every pool flush its cache at its next pool_online. A few free
  * objects from all over the memory would keep many chunks. */
 void depot_recall(struct depot *depot);
-
-/* After much was freed: give everything above the reserve back to the kernel. */
-void depot_trim(struct depot *depot);
 
 /* A pool of `depot`, online; NULL when out of memory. */
 struct pool *pool_create(struct depot *depot);
@@ -109,8 +113,10 @@ struct pool *pool_create(struct depot *depot);
 /* Give everything back to the depot. NULL is fine. */
 void pool_destroy(struct pool *pool);
 
-/* Borrow the depot of a pool. */
-struct depot *pool_depot(const struct pool *pool);
+/* Until pool_close_reserve, some of the reserve serves for data, too: around a change that
+ * frees memory sooner or later, such as setting a deadline. */
+void pool_open_reserve(struct pool *pool);
+void pool_close_reserve(struct pool *pool);
 
 /* `size` > 0 bytes aligned to 8, or to 64 where size is a multiple of 64 and at
  * most POOL_CLASS_MAX; not cleared. NULL when out of memory. */
@@ -127,6 +133,11 @@ void pool_free(struct pool *pool, enum memory_tag tag, void *block, size_t size)
  * into: they cost fewer TLB misses there. */
 void *pool_alloc_chunk(struct pool *pool, enum memory_tag tag);
 void pool_free_chunk(struct pool *pool, enum memory_tag tag, void *memory);
+
+/* Whole pages, cleared, straight from the kernel and straight back to it. They take memory
+ * only where they were touched. NULL when out of memory. */
+void *pool_map(struct pool *pool, enum memory_tag tag, size_t size);
+void pool_unmap(struct pool *pool, enum memory_tag tag, void *memory, size_t size);
 
 /* Change a block's size, perhaps moving it. NULL when out of memory; the old
  * block stays. A NULL block is an allocation. */

@@ -6,17 +6,27 @@ static_assert(sizeof(struct slab) == 64, "objects begin on a cache line");
 
 static uint32_t size_of_class(uint32_t class)
 {
-    if (class >= CLASSES_OF_SIZE) {
-        class -= CLASSES_OF_SIZE; // Of tables.
-    }
+    class %= CLASSES_OF_SIZE;
     if (class < CLASSES_STEPPED) {
         return (class + 1) * CLASS_STEP;
     }
     uint32_t above = class - CLASSES_STEPPED;
     uint32_t doubling = above / CLASSES_PER_DOUBLING;
     uint32_t step = above % CLASSES_PER_DOUBLING;
-    uint32_t eighth = ((uint32_t)CLASS_STEP_MAX << doubling) / CLASSES_PER_DOUBLING;
-    return eighth * (CLASSES_PER_DOUBLING + step + 1);
+    uint32_t part = ((uint32_t)CLASS_STEP_MAX << doubling) / CLASSES_PER_DOUBLING;
+    return part * (CLASSES_PER_DOUBLING + step + 1);
+}
+
+static struct chunk_kind *kind_of_class(struct chunk_store *store, uint32_t class)
+{
+    if (class >= CLASSES_TABLES) {
+        return &store->tables;
+    }
+    bool is_large = size_of_class(class) > CLASS_STEP_MAX;
+    if (class >= CLASSES_PASSING) {
+        return is_large ? &store->large_passing : &store->passing;
+    }
+    return is_large ? &store->large : &store->objects;
 }
 
 void slab_init(struct depot *depot)
@@ -26,9 +36,7 @@ void slab_init(struct depot *depot)
         struct slab_class *c = &depot->classes[class];
         pthread_mutex_init(&c->lock, NULL);
         c->size = size_of_class(class);
-        c->kind = class >= CLASSES_OF_SIZE   ? &depot->chunks.tables
-                  : c->size > CLASS_STEP_MAX ? &depot->chunks.large
-                                             : &depot->chunks.objects;
+        c->kind = kind_of_class(&depot->chunks, class);
         uint32_t batch = BATCH_BYTES / c->size;
         c->batch = batch < 2 ? 2 : batch > BATCH_MAX ? BATCH_MAX : batch;
     }
@@ -74,13 +82,17 @@ static struct object_list take_batch(struct slab_class *c)
     return list;
 }
 
-struct object_list slab_take(struct depot *depot, uint32_t class)
+struct object_list slab_take(struct depot *depot, uint32_t class, bool may_use_reserve)
 {
     struct slab_class *c = &depot->classes[class];
     (void)pthread_mutex_lock(&c->lock);
     struct object_list list = take_batch(c);
     (void)pthread_mutex_unlock(&c->lock);
-    struct slab *slab = list.count == 0 ? slab_obtain(&depot->chunks, c->kind) : NULL;
+    size_t kept = c->kind->reserve_kept;
+    if (UNLIKELY(may_use_reserve) && kept > RESERVE_CHUNKS_DATA) {
+        kept = RESERVE_CHUNKS_DATA;
+    }
+    struct slab *slab = list.count == 0 ? slab_obtain(&depot->chunks, c->kind, kept) : NULL;
     if (slab != NULL) {
         slab_begin(slab, class, c);
         (void)pthread_mutex_lock(&c->lock);

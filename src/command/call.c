@@ -124,6 +124,9 @@ enum call_outcome call_begin(struct call *call, struct waiter *waiter)
             return CALL_DONE;
         }
     }
+    if (UNLIKELY((command->flags & COMMAND_FLUSHES) != 0 && !keyspace_may_flush(access, waiter))) {
+        return CALL_WAITS;
+    }
     if (UNLIKELY(!access_lock(access, call->shards, call->shard_count, waiter))) {
         return CALL_WAITS;
     }

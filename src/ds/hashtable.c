@@ -620,6 +620,9 @@ void hashtable_init(struct hashtable *table)
 
 void hashtable_deinit(struct hashtable *table, struct pool *pool)
 {
+    if (load_root(table) == 0) {
+        return; // Nothing is written: its memory may never have been touched.
+    }
     uint64_t position = 0;
     do {
         struct hashtable_segment segment = segment_at(table, &position);
@@ -653,6 +656,9 @@ static void segment_visit(struct hashtable_segment segment, hashtable_visit visi
 void hashtable_drain(struct hashtable *table, struct pool *pool, hashtable_visit visit,
                      void *context)
 {
+    if (load_root(table) == 0) {
+        return;
+    }
     uint64_t position = 0;
     do {
         segment_visit(segment_at(table, &position), visit, context);

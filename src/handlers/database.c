@@ -35,24 +35,24 @@ static bool check_flush_mode(struct call *call)
     return false;
 }
 
+static void flush(struct call *call, int64_t db, struct bytes effect)
+{
+    if (!check_flush_mode(call)) {
+        return;
+    }
+    keyspace_flush(&call->access, db);
+    call_effect(call, &effect, 1);
+    reply_ok(call->reply);
+}
+
 void handle_flushdb(struct call *call)
 {
-    if (check_flush_mode(call)) {
-        const struct bytes effect = BYTES("FLUSHDB");
-        keyspace_flush(&call->access, call->access.db);
-        call_effect(call, &effect, 1);
-        reply_ok(call->reply);
-    }
+    flush(call, call->access.db, BYTES("FLUSHDB"));
 }
 
 void handle_flushall(struct call *call)
 {
-    if (check_flush_mode(call)) {
-        const struct bytes effect = BYTES("FLUSHALL");
-        keyspace_flush(&call->access, KEYSPACE_ALL);
-        call_effect(call, &effect, 1);
-        reply_ok(call->reply);
-    }
+    flush(call, KEYSPACE_ALL, BYTES("FLUSHALL"));
 }
 
 // ---- RANDOMKEY ----

@@ -13,7 +13,8 @@
  * 4 ms; with much less, writers would wait for it long where all cores are busy. */
 enum { UPKEEP_NICE = 10 };
 
-#define SECOND_NS 1000000000ull
+#define SECOND_NS           1000000000ull
+#define RELEASE_INTERVAL_NS (SECOND_NS / 4) // 4 GiB are given back in some 8 s.
 
 struct upkeep {
     struct depot *depot;
@@ -57,7 +58,7 @@ static void *run(void *context)
             break;
         case TASK_RELEASE:
             depot_release(upkeep->depot);
-            release_at_ns = clock_monotonic_ns() + SECOND_NS;
+            release_at_ns = clock_monotonic_ns() + RELEASE_INTERVAL_NS;
             break;
         case TASK_STOP:
             return NULL;

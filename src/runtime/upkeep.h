@@ -1,8 +1,8 @@
 /* upkeep.h - the thread that gets memory from the kernel ahead of need, and gives it back.
  *
  *   worker ── once a turn: is there something to do? ──> upkeep thread ── depot_upkeep
- *                                                             └── depot_release, once a second
- *                                                                 while there is a surplus
+ *                                                             └── depot_release, four times a
+ *                                                                 second while there is a surplus
  *
  * Both may take ms, and writers wait for the first when memory is short: it has a thread of
  * its own, so that it never stands behind long jobs.

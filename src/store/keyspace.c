@@ -71,6 +71,7 @@ void keyspace_destroy(struct keyspace *keyspace)
     if (keyspace == NULL) {
         return;
     }
+    wait_queue_wake(&keyspace->flushers); // As depot_destroy does.
     struct store_thread last = {.pool = keyspace->pool};
     for (unsigned db = 0; keyspace->pool != NULL && db < keyspace->options.databases; db++) {
         struct generation *generation = atomic_load(&keyspace->databases[db]);

@@ -91,6 +91,10 @@ void keyspace_free_trash(struct keyspace *keyspace, struct store_thread *thread,
 
 /* ---- flushing ---- */
 
+/* Whether the memory of what was flushed before is freed, but for a bounded rest. If not,
+ * `waiter` is woken, once, when it is worth another try. */
+NODISCARD bool keyspace_may_flush(struct access *access, struct waiter *waiter);
+
 /* Empty a database, or all of them with db == KEYSPACE_ALL: O(1) per database; the
  * old content goes to the thread's trash. Needs no lock; cannot fail. */
 enum { KEYSPACE_ALL = -1 };

@@ -34,10 +34,11 @@ struct thread_counts {
     _Atomic int64_t with_deadline;
 } __attribute__((aligned(CACHE_LINE)));
 
-/* One database's content between two flushes. */
+/* One database's content between two flushes. It stands at the beginning of its own memory,
+ * before its arrays. */
 struct generation {
-    char *block; // What the next three stand in.
     bool is_in_chunk;
+    uint64_t weight; // Of one that is discarded: bytes that wait for it to be freed, about.
     struct hashtable *tables;          // One per shard, with its lock, in a cache line each.
     struct wait_queue *queues;         // One per shard.
     struct shard_deadlines *deadlines; // One per shard.
@@ -46,6 +47,9 @@ struct generation {
     struct generation *next;      // Links those that wait to be freed.
 };
 
+/* With so many bytes in discarded generations, who flushes waits until some are freed. */
+enum { DISCARDED_MAX = 32 * 1024 * 1024 };
+
 struct keyspace {
     struct keyspace_options options;
     unsigned hash_shift; // hash >> hash_shift is the shard.
@@ -53,6 +57,8 @@ struct keyspace {
     struct hashtable_type type;
     _Atomic(struct generation *) *databases;
     _Atomic uint64_t *wake_at_ms; // Per tender: when it means to wake; DEADLINE_NONE: never.
+    _Atomic uint64_t discarded;   // Bytes in generations that wait to be freed, about.
+    struct wait_queue flushers;   // Who waits for them.
     struct depot *depot;
     struct pool *pool;        // For what lives as long as the keyspace. Guarded by threads_lock.
     _Atomic uint64_t flushes; // See keyspace_flushes. Raised by whoever holds flush_lock.

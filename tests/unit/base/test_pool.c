@@ -27,7 +27,7 @@ TEST(every_size_gets_the_smallest_class_that_holds_it)
         ck_assert(class == last_class || class == last_class + 1 || size == 1);
         ck_assert_uint_eq(class != last_class, class_size != last_class_size && size != 1);
         if (size > CLASS_STEP_MAX) {
-            ck_assert_uint_le(class_size - size, size / 8);
+            ck_assert_uint_le(class_size - size, size / 32);
         }
         last_class = class;
         last_class_size = class_size;
@@ -77,7 +77,7 @@ TEST(usage_is_counted_by_tag_and_class)
     void *block = pool_alloc(a, MEMORY_ZSET, 81);
     ck_assert_uint_eq(usage_of(depot, MEMORY_ZSET), 88);
     block = pool_resize(a, MEMORY_ZSET, block, 81, 3000);
-    ck_assert_uint_eq(usage_of(depot, MEMORY_ZSET), 3072);
+    ck_assert_uint_eq(usage_of(depot, MEMORY_ZSET), 3008);
     pool_free(b, MEMORY_ZSET, block, 3000); // By another pool than it came from.
     ck_assert_uint_eq(usage_of(depot, MEMORY_ZSET), 0);
     pool_destroy(a);
@@ -113,12 +113,16 @@ TEST(resizing_keeps_the_bytes_across_classes_and_the_general_allocator)
     depot_destroy(depot);
 }
 
+// As who calls it a few times a second does; more calls than that takes 10 s for 4 GiB.
 static void release_surplus(struct depot *depot)
 {
+    enum { CALLS_MAX = 40 };
+    unsigned calls = 0;
     while (depot_has_surplus(depot)) {
         uint64_t before = depot_mapped_bytes(depot);
         depot_release(depot);
-        ck_assert_uint_lt(depot_mapped_bytes(depot), before);
+        ck_assert(depot_mapped_bytes(depot) < before || !depot_has_surplus(depot));
+        ck_assert_uint_lt(calls++, CALLS_MAX);
     }
 }
 
@@ -143,12 +147,11 @@ TEST(memory_goes_back_to_the_kernel)
     ck_assert_uint_ge(kept, (uint64_t)BLOCKS * 96); // Little by little, not by the free.
     ck_assert(depot_claim_upkeep(depot));           // For whoever tends it to notice.
     ck_assert(depot_has_surplus(depot));
-    depot_release(depot);
-    ck_assert_uint_eq(depot_mapped_bytes(depot), kept - (uint64_t)RELEASE_MIN * CHUNK_SIZE);
+    depot_release(depot); // Of what nobody needed since there is a surplus.
+    ck_assert_uint_lt(depot_mapped_bytes(depot), kept);
+    ck_assert_uint_ge(depot_mapped_bytes(depot), kept - (uint64_t)RELEASE_MIN * CHUNK_SIZE);
 #endif
     release_surplus(depot);
-    ck_assert_uint_le(depot_mapped_bytes(depot), (uint64_t)(2 + SPARE_CHUNKS_MAX) * CHUNK_SIZE);
-    depot_trim(depot);
     ck_assert_uint_le(depot_mapped_bytes(depot), (uint64_t)(2 + SPARE_CHUNKS) * CHUNK_SIZE);
     free(blocks);
     pool_destroy(pool);
@@ -191,7 +194,8 @@ TEST(a_block_serves_for_all_sizes_of_its_class)
         {1, 8, true},
         {8, 9, false},
         {24, 17, true},
-        {1025, 1152, true},
+        {1025, 1056, true},
+        {1056, 1057, false},
         {POOL_CLASS_MAX - 1, POOL_CLASS_MAX, true},
         {POOL_CLASS_MAX, POOL_CLASS_MAX + 1, false},
         {POOL_CLASS_MAX + 1, POOL_CLASS_MAX + 1, true}, // From malloc: exact.
@@ -310,7 +314,7 @@ TEST(tables_that_stay_keep_no_chunks_of_entries)
         pool_free(pool, MEMORY_ENTRY, entries[i], 128);
     }
     pool_flush(pool);
-    depot_trim(depot);
+    release_surplus(depot);
     uint64_t kept = usage_of(depot, MEMORY_TABLE) + (uint64_t)(SPARE_CHUNKS + 3) * CHUNK_SIZE;
     ck_assert_uint_le(depot_mapped_bytes(depot), kept);
     for (size_t i = 0; i < ENTRIES / PER_PAGE; i++) {
@@ -392,7 +396,6 @@ TEST(a_chunk_is_cleared_counted_and_given_back)
 #endif
         pool_free_chunk(pool, MEMORY_KEYSPACE, chunk);
         ck_assert_uint_eq(usage_of(depot, MEMORY_KEYSPACE), 0);
-        depot_upkeep(depot); // The second time there is a spare one.
     }
     pool_destroy(pool);
     depot_destroy(depot);

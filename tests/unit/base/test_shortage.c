@@ -33,7 +33,7 @@ static unsigned use_up(struct depot *depot, void *chunks_out[SPARE_CHUNKS])
 static void give_back(struct depot *depot, void *chunks[], unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        chunk_unborrow(&depot->chunks, chunks[i]);
+        ck_assert(chunk_unborrow(&depot->chunks, chunks[i]));
     }
 }
 
@@ -108,6 +108,21 @@ TEST(without_memory_nobody_waits_for_it)
     depot_destroy(depot);
 }
 
+TEST(what_comes_back_ends_a_shortage)
+{
+    struct depot *depot = depot_create();
+    struct sleeper sleeper = {.waiter = {.wake = wake}};
+    void *chunks[SPARE_CHUNKS];
+    depot_upkeep(depot);
+    unsigned count = use_up(depot, chunks);
+    depot_await(depot, &sleeper.waiter);
+    ck_assert_uint_eq(sleeper.woken, 0);
+    give_back(depot, chunks, count);
+    ck_assert(!depot_is_short(depot));
+    ck_assert_uint_eq(sleeper.woken, 1);
+    depot_destroy(depot);
+}
+
 // ---- threads: everybody who waits is woken, once ----
 
 enum { USERS = 3, ROUNDS = 40 };
@@ -118,6 +133,7 @@ struct crew {
 };
 
 struct user {
+    void *chunks[ROUNDS];
     struct crew *crew;
     pthread_t thread;
     struct sleeper sleepers[ROUNDS];
@@ -129,9 +145,8 @@ static void *use_chunks(void *context)
     struct user *user = context;
     struct depot *depot = user->crew->depot;
     for (unsigned round = 0; round < ROUNDS; round++) {
-        void *chunk = chunk_borrow(&depot->chunks);
-        ck_assert_ptr_nonnull(chunk);
-        chunk_unborrow(&depot->chunks, chunk);
+        user->chunks[round] = chunk_borrow(&depot->chunks);
+        ck_assert_ptr_nonnull(user->chunks[round]);
         struct sleeper *sleeper = &user->sleepers[round];
         sleeper->waiter.wake = wake;
         user->slept[round] = depot_is_short(depot);
@@ -163,6 +178,7 @@ TEST(all_who_wait_for_memory_are_woken_once)
     }
     for (int i = 0; i < USERS; i++) {
         (void)pthread_join(users[i].thread, NULL);
+        give_back(crew.depot, users[i].chunks, ROUNDS);
     }
     unsigned slept = 0;
     for (int i = 0; i < USERS * ROUNDS; i++) {
