@@ -6,6 +6,7 @@
  */
 #include "base/random.h"
 #include "command/lookup_internal.h"
+#include "command_usage.h"
 
 #define ROW_AT(index)         (&rows[index])
 #define ROW_HANDLER(function) NULL
@@ -153,6 +154,64 @@ static void print_fields(void)
     printf("    COMMANDS_TOP = %u,\n};\n", top);
 }
 
+// ---- arguments ----
+
+static void print_argument(const struct usage *usage, int index, int key_spec)
+{
+    static const char *const types[ARGUMENT_TYPES] = {
+        [ARGUMENT_STRING] = "ARGUMENT_STRING",   [ARGUMENT_INTEGER] = "ARGUMENT_INTEGER",
+        [ARGUMENT_DOUBLE] = "ARGUMENT_DOUBLE",   [ARGUMENT_KEY] = "ARGUMENT_KEY",
+        [ARGUMENT_PATTERN] = "ARGUMENT_PATTERN", [ARGUMENT_UNIX_TIME] = "ARGUMENT_UNIX_TIME",
+        [ARGUMENT_TOKEN] = "ARGUMENT_TOKEN",     [ARGUMENT_ONEOF] = "ARGUMENT_ONEOF",
+        [ARGUMENT_BLOCK] = "ARGUMENT_BLOCK",
+    };
+    const struct usage_node *node = &usage->nodes[index];
+    const struct usage_list children = {node->first, node->last};
+    printf("    {.name = \"%s\", .type = %s, .children = %d, .key_spec = %d", node->name,
+           types[node->type], usage_length(usage, children), key_spec);
+    if (node->token[0] != '\0') {
+        printf(", .token = \"%s\"", node->token);
+    }
+    printf("%s%s},\n", node->is_optional ? ", .is_optional = true" : "",
+           node->is_multiple ? ", .is_multiple = true" : "");
+}
+
+// The arguments of one row; 0, or 1 when its usage is wrong.
+static int print_arguments_of(const struct command *row)
+{
+    static struct usage usage;
+    const char *error;
+    if (usage_parse(&usage, row->usage, &error) < 0) {
+        fprintf(stderr, "the usage of %s: %s\n", row->name, error);
+        return 1;
+    }
+    printf("#define ARGUMENTS_TOP_%s %d\n", identifier(row), usage_length(&usage, usage.arguments));
+    if (usage.arguments.first == 0) {
+        printf("#define ARGUMENTS_%s NULL\n", identifier(row));
+        return 0;
+    }
+    printf("#define ARGUMENTS_%s arguments_%s\n", identifier(row), identifier(row));
+    printf("static const struct command_argument arguments_%s[] = {\n", identifier(row));
+    int keys = 0;
+    for (int i = usage.arguments.first; i != 0; i = usage_walk(&usage, i)) {
+        bool is_key = usage.nodes[i].type == ARGUMENT_KEY && keys < row->spec_count;
+        print_argument(&usage, i, is_key ? keys++ : -1);
+    }
+    printf("};\n");
+    return 0;
+}
+
+static int print_arguments(void)
+{
+    printf("#include \"command/argument.h\"\n");
+    for (unsigned i = 0; i < ROWS; i++) {
+        if (print_arguments_of(&rows[i]) != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int lookup(void)
 {
     if (!words_are_sound()) {
@@ -179,7 +238,7 @@ static int lookup(void)
     print_slots(slots, bits, best);
     print_fields();
     free(slots);
-    return 0;
+    return print_arguments();
 }
 
 // ---- docs/commands.md ----

@@ -295,15 +295,78 @@ static void reply_field(struct reply *reply, const char *name, const char *value
     reply_text(reply, value);
 }
 
+static const char *argument_type_name(enum argument_type type)
+{
+    static const char *const names[ARGUMENT_TYPES] = {
+        [ARGUMENT_STRING] = "string",    [ARGUMENT_INTEGER] = "integer",
+        [ARGUMENT_DOUBLE] = "double",    [ARGUMENT_KEY] = "key",
+        [ARGUMENT_PATTERN] = "pattern",  [ARGUMENT_UNIX_TIME] = "unix-time",
+        [ARGUMENT_TOKEN] = "pure-token", [ARGUMENT_ONEOF] = "oneof",
+        [ARGUMENT_BLOCK] = "block",
+    };
+    return names[type];
+}
+
+// One argument; the replies to its children, if any, must follow.
+static void reply_argument(struct reply *reply, const struct command_argument *argument)
+{
+    size_t flags = (size_t)argument->is_optional + argument->is_multiple;
+    size_t fields = 2;
+    fields += argument->key_spec >= 0;
+    fields += argument->token != NULL;
+    fields += flags > 0;
+    fields += argument->children > 0;
+    reply_map(reply, fields);
+    reply_field(reply, "name", argument->name);
+    reply_field(reply, "type", argument_type_name(argument->type));
+    if (argument->key_spec >= 0) {
+        reply_number(reply, "key_spec_index", argument->key_spec);
+    }
+    if (argument->token != NULL) {
+        reply_field(reply, "token", argument->token);
+    }
+    if (flags > 0) {
+        reply_text(reply, "flags");
+        reply_set(reply, flags);
+        if (argument->is_optional) {
+            reply_status(reply, "optional");
+        }
+        if (argument->is_multiple) {
+            reply_status(reply, "multiple");
+        }
+    }
+    if (argument->children > 0) {
+        reply_text(reply, "arguments");
+        reply_array(reply, argument->children);
+    }
+}
+
+static void reply_arguments(struct reply *reply, const struct command *command)
+{
+    reply_text(reply, "arguments");
+    reply_array(reply, command->argument_count);
+    // Flat, as the reply is: children follow their parent.
+    const struct command_argument *argument = command->arguments;
+    for (uint32_t left = command->argument_count; left > 0; left--) {
+        left += argument->children;
+        reply_argument(reply, argument++);
+    }
+}
+
 static void reply_documentation(struct reply *reply, const struct command *command)
 {
-    enum { FIELDS = 4 };
+    size_t fields = 4;
+    fields += command->argument_count > 0;
+    fields += command->subcommands > 0;
     reply_text(reply, command->name);
-    reply_map(reply, FIELDS + (command->subcommands > 0));
+    reply_map(reply, fields);
     reply_field(reply, "summary", command->summary);
     reply_field(reply, "since", command->since);
     reply_field(reply, "group", command_group_name(command->group));
     reply_field(reply, "complexity", command->complexity);
+    if (command->argument_count > 0) {
+        reply_arguments(reply, command);
+    }
     if (command->subcommands > 0) {
         reply_text(reply, "subcommands");
         reply_map(reply, command->subcommands);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "command/argument.h"
 #include "command/key_spec.h"
 
 #include <stdbool.h>
@@ -78,10 +79,12 @@ struct command {
     const struct command *container; // NULL: it is no subcommand.
     struct key_spec key_specs[KEY_SPECS_MAX];
     enum command_group group;
-    const char *since;      // Version of FastKV.
-    const char *complexity; // "O(1)"
-    const char *usage;      // Arguments, "key value [NX | XX]".
-    const char *summary;    // One sentence without full stop.
+    const char *since;                        // Version of FastKV.
+    const char *complexity;                   // "O(1)"
+    const char *usage;                        // Arguments, "key value [NX | XX]".
+    const char *summary;                      // One sentence without full stop.
+    const struct command_argument *arguments; // What the usage says; NULL: none.
+    uint32_t argument_count;                  // Of them; their children not counted.
 };
 
 struct command_table {

@@ -6,7 +6,9 @@
 
 #define ROW_AT(index)         (&commands[index])
 #define ROW_HANDLER(function) function
-#define ROW_DERIVED(name)     .key_at = KEY_AT_##name, .subcommands = SUBCOMMANDS_##name
+#define ROW_DERIVED(name)                                                                          \
+    .key_at = KEY_AT_##name, .subcommands = SUBCOMMANDS_##name, .arguments = ARGUMENTS_##name,     \
+    .argument_count = ARGUMENTS_TOP_##name
 #include "command/rows.h"
 
 #include <assert.h>

@@ -92,6 +92,86 @@ TEST(docs_say_what_the_rows_say)
     harness_destroy(h);
 }
 
+// What is asked for in an argument, "name(child child)", with the signs of flags behind: ?*.
+struct outline {
+    char text[512];
+    size_t size;
+};
+
+static void add(struct outline *outline, const char *text)
+{
+    int size =
+        snprintf(outline->text + outline->size, sizeof(outline->text) - outline->size, "%s", text);
+    outline->size += (size_t)size;
+    ck_assert_uint_lt(outline->size, sizeof(outline->text));
+}
+
+static const char *outline_of(const char *name)
+{
+    static struct outline outline;
+    const struct command *command = command_find_full(&command_table, bytes_of_string(name));
+    const struct command_argument *argument = command->arguments;
+    uint32_t open[8] = {command->argument_count};
+    int depth = 0;
+    outline = (struct outline){.size = 0};
+    while (depth >= 0) {
+        if (open[depth] == 0) {
+            depth--;
+            add(&outline, depth >= 0 ? ")" : "");
+            continue;
+        }
+        open[depth]--;
+        add(&outline, outline.size == 0 || outline.text[outline.size - 1] == '(' ? "" : " ");
+        add(&outline, argument->is_optional ? "?" : "");
+        add(&outline, argument->is_multiple ? "*" : "");
+        if (argument->token != NULL) {
+            add(&outline, argument->token);
+            add(&outline, argument->type == ARGUMENT_TOKEN ? "" : ":");
+        }
+        add(&outline, argument->type == ARGUMENT_TOKEN ? "" : argument->name);
+        if (argument->children > 0) {
+            add(&outline, argument->type == ARGUMENT_ONEOF ? "|(" : "(");
+            open[++depth] = argument->children;
+        }
+        argument++;
+    }
+    return outline.text;
+}
+
+TEST(arguments_follow_from_the_usage)
+{
+    ck_assert_str_eq(outline_of("get"), "key");
+    ck_assert_str_eq(outline_of("mget"), "*key");
+    ck_assert_str_eq(outline_of("mset"), "*key-value(key value)");
+    ck_assert_str_eq(outline_of("flushall"), "?async-or-sync|(ASYNC SYNC)");
+    ck_assert_str_eq(outline_of("zrank"), "key member ?WITHSCORE");
+    ck_assert_str_eq(outline_of("info"), "?*section");
+    ck_assert_str_eq(outline_of("scan"), "cursor ?MATCH:pattern ?COUNT:count ?TYPE:type");
+    ck_assert_str_eq(outline_of("zrange"), "key start stop ?byscore-or-bylex|(BYSCORE BYLEX) ?REV "
+                                           "?LIMIT:limit(offset count) ?WITHSCORES");
+    ck_assert_str_eq(outline_of("zadd"), "key ?nx-or-xx|(NX XX) ?gt-or-lt|(GT LT) ?CH ?INCR "
+                                         "*score-member(score member)");
+    ck_assert_str_eq(outline_of("command|list"),
+                     "?FILTERBY:module-name-or-category-or-pattern|(MODULE:module-name "
+                     "ACLCAT:category PATTERN:pattern)");
+}
+
+TEST(docs_describe_arguments_as_redis_does)
+{
+    struct harness *h = harness_create();
+    EXPECT(h, "COMMAND DOCS zrank",
+           "*2\r\n$5\r\nzrank\r\n*10\r\n$7\r\nsummary\r\n"
+           "$52\r\nA member's place, counted from 0 at the lowest score\r\n"
+           "$5\r\nsince\r\n$3\r\n0.1\r\n$5\r\ngroup\r\n$10\r\nsorted-set\r\n"
+           "$10\r\ncomplexity\r\n$8\r\nO(log n)\r\n$9\r\narguments\r\n*3\r\n"
+           "*6\r\n$4\r\nname\r\n$3\r\nkey\r\n$4\r\ntype\r\n$3\r\nkey\r\n"
+           "$14\r\nkey_spec_index\r\n:0\r\n"
+           "*4\r\n$4\r\nname\r\n$6\r\nmember\r\n$4\r\ntype\r\n$6\r\nstring\r\n"
+           "*8\r\n$4\r\nname\r\n$9\r\nwithscore\r\n$4\r\ntype\r\n$10\r\npure-token\r\n"
+           "$5\r\ntoken\r\n$9\r\nWITHSCORE\r\n$5\r\nflags\r\n*1\r\n+optional\r\n");
+    harness_destroy(h);
+}
+
 TEST(keys_of_a_request_are_told)
 {
     struct harness *h = harness_create();

@@ -156,3 +156,47 @@ TEST(keys_are_read_or_written_as_the_command_says)
         ck_assert_msg(!both, "%s", command->name);
     }
 }
+
+enum { NESTED_MAX = 32 };
+
+/* How many words a request has at least. From the last argument on, so that children are
+ * known before their parents. */
+static uint32_t least_words(const struct command *command)
+{
+    uint32_t total = 0;
+    uint32_t known[NESTED_MAX];
+    uint32_t count = 0;
+    uint32_t all = 0;
+    for (uint32_t left = command->argument_count; left > 0; left--) {
+        left += command->arguments[all++].children;
+    }
+    while (all-- > 0) {
+        const struct command_argument *argument = &command->arguments[all];
+        uint32_t least = argument->children == 0 && argument->type != ARGUMENT_TOKEN;
+        for (uint32_t i = 0; i < argument->children; i++) {
+            uint32_t child = known[--count];
+            bool adds = argument->type == ARGUMENT_BLOCK;
+            least = adds ? least + child : i == 0 || child < least ? child : least;
+        }
+        least += argument->token != NULL;
+        ck_assert_uint_lt(count, NESTED_MAX);
+        known[count++] = argument->is_optional ? 0 : least;
+    }
+    while (count > 0) {
+        total += known[--count];
+    }
+    return total;
+}
+
+TEST(arity_and_usage_agree)
+{
+    for (uint32_t i = 0; i < command_table.count; i++) {
+        const struct command *command = &command_table.rows[i];
+        if (!command_is_container(command)) {
+            uint32_t words = command->container == NULL ? 1 : 2;
+            ck_assert_msg(command->argc_min == words + least_words(command),
+                          "%s: the usage has %u words at least", command->name,
+                          words + least_words(command));
+        }
+    }
+}
