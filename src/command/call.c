@@ -269,13 +269,13 @@ void reply_string(struct call *call, const struct entry *entry)
         return;
     }
     struct value *value = entry_value(entry);
-    value_hold(value);
+    keyspace_hold(call->access.thread, value);
     reply_string_held(call, string, value);
 }
 
 void reply_string_held(struct call *call, struct bytes string, struct value *value)
 {
     if (!reply_value_lent(call->reply, string, value)) {
-        keyspace_drop_lent(call->access.thread, value);
+        keyspace_drop(call->access.thread, value);
     }
 }

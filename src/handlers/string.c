@@ -134,7 +134,8 @@ struct old_string {
     char copy[STRING_EMBEDDED_MAX];
 };
 
-static void old_string_keep(struct old_string *old, const struct entry *entry)
+static void old_string_keep(struct old_string *old, const struct entry *entry,
+                            struct store_thread *thread)
 {
     old->present = entry != NULL;
     old->held = NULL;
@@ -145,7 +146,7 @@ static void old_string_keep(struct old_string *old, const struct entry *entry)
     old->bytes = entry_string(entry, &scratch);
     if (entry_encoding(entry) == ENTRY_VALUE) {
         old->held = entry_value(entry);
-        value_hold(old->held);
+        keyspace_hold(thread, old->held);
         return;
     }
     ASSERT(old->bytes.size <= sizeof(old->copy));
@@ -158,7 +159,7 @@ static void old_string_keep(struct old_string *old, const struct entry *entry)
 static void old_string_drop(const struct old_string *old, struct call *call)
 {
     if (old->held != NULL) {
-        keyspace_drop_lent(call->access.thread, old->held);
+        keyspace_drop(call->access.thread, old->held);
     }
 }
 
@@ -209,7 +210,7 @@ static void set_conditionally(struct call *call, const struct set_options *optio
         return;
     }
     struct old_string old;
-    old_string_keep(&old, entry);
+    old_string_keep(&old, entry, call->access.thread);
     if (skips || set_value(call, put)) {
         old_string_answer(&old, call);
     } else {

@@ -60,7 +60,7 @@ static void run_span_job(struct deferred *deferred, void *state)
     struct span_job *job = state;
     struct store_thread *thread = deferred->access.thread;
     reply_zset_span(deferred->reply, job->zset, &job->span, thread->pool);
-    keyspace_unhold(deferred->access.keyspace, thread, zset_value(job->zset));
+    keyspace_drop(thread, zset_value(job->zset));
 }
 
 bool defer_zset_span(struct call *call, struct zset *zset, const struct zset_span *span)
@@ -69,7 +69,7 @@ bool defer_zset_span(struct call *call, struct zset *zset, const struct zset_spa
     if (job == NULL) {
         return false;
     }
-    keyspace_hold(call->access.keyspace, zset_value(zset));
+    keyspace_hold(call->access.thread, zset_value(zset));
     job->zset = zset;
     job->span = *span;
     return true;

@@ -19,7 +19,7 @@ static struct chunk *chunk_create(struct pool *pool, size_t capacity)
 static void chunk_destroy(struct chunk *chunk, struct store_thread *thread)
 {
     if (chunk->owner != NULL) {
-        keyspace_drop_lent(thread, chunk->owner);
+        keyspace_drop(thread, chunk->owner);
     }
     pool_free(thread->pool, MEMORY_OUTPUT, chunk, sizeof(*chunk) + chunk->capacity);
 }
@@ -209,7 +209,7 @@ static int chain_lend(struct sink *base, struct bytes bytes, void *owner)
         chunk = chunk_create(sink->thread->pool, 0);
     }
     if (chunk == NULL) {
-        keyspace_drop_lent(sink->thread, owner);
+        keyspace_drop(sink->thread, owner);
         base->failed = true;
         return -ENOMEM;
     }
@@ -266,7 +266,7 @@ static int arena_lend(struct sink *sink, struct bytes bytes, void *owner)
 {
     struct output *output = output_of(sink);
     if (leave_arena(output) < 0) {
-        keyspace_drop_lent(output->to_chain.thread, owner);
+        keyspace_drop(output->to_chain.thread, owner);
         sink->failed = true;
         return -ENOMEM;
     }

@@ -125,24 +125,21 @@ bool keyspace_remove(struct access *access, const struct key *key);
 NODISCARD int keyspace_set_deadline(struct access *access, const struct key *key,
                                     uint64_t deadline_ms);
 
-/* ---- values that are being walked ---- */
+/* ---- values that outlive the lock: a reply that is being sent, a walk ---- */
 
-/* Hold a value for walking it without its shard's lock, which the caller has now. Until
- * keyspace_unhold nobody changes it. */
-void keyspace_hold(struct keyspace *keyspace, struct value *value);
+/* Hold a value for reading it without its shard's lock, which the caller has now. Until
+ * keyspace_drop nobody changes what it has now (bytes may come behind those of a string). */
+void keyspace_hold(struct store_thread *thread, struct value *value);
 
-/* Whether any value is held so: false is certain for values whose shards the caller has
- * locked. */
+/* Let a held value go: wakes who waits to change it, and frees it if that was the last
+ * reference (big ones through the thread's trash). On any thread, which need not be the one
+ * that held it; with or without shards locked. */
+void keyspace_drop(struct store_thread *thread, struct value *value);
+
+/* Whether any value is held that is not copied by who wants to change it: false is certain
+ * for values whose shards the caller has locked. */
 bool keyspace_has_walks(const struct keyspace *keyspace);
 
 /* Whether the value under `key`, if there is one, may be changed now (long strings: always;
  * they are copied if need be). If not, `waiter` is woken when it is worth another try. */
 bool keyspace_may_change(struct access *access, const struct key *key, struct waiter *waiter);
-
-/* Let go of a value that a reply was lent (a string): frees it if that was the last
- * reference. From any thread, locks or not. */
-void keyspace_drop_lent(struct store_thread *thread, struct value *value);
-
-/* Let a held value go, from a background thread, no lock held: wakes who waits to change
- * it. Leaves it to the thread's trash if it was the last. */
-void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread, struct value *value);

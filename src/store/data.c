@@ -41,7 +41,7 @@ void keyspace_drop_entry(struct access *access, uint64_t hash, struct entry *ent
     }
     count_add(&counts_of(access)->keys, -1);
     if (entry_encoding(entry) == ENTRY_VALUE) {
-        value_drop(access->keyspace, access->thread, entry_value(entry));
+        keyspace_drop_own(access->thread, entry_value(entry));
     }
     entry_free(entry, pool);
 }
@@ -166,7 +166,7 @@ static int put(struct access *access, const struct key *key, struct entry *old,
         }
     }
     if (old_value != NULL && !(payload->encoding == ENTRY_VALUE && payload->value == old_value)) {
-        value_drop(access->keyspace, access->thread, old_value);
+        keyspace_drop_own(access->thread, old_value);
     }
     return 0;
 }
@@ -250,7 +250,7 @@ static struct entry *create_unlinked(struct pool *pool, struct bytes name, struc
 static void free_unlinked(struct access *access, struct entry *entry)
 {
     if (entry_encoding(entry) == ENTRY_VALUE) {
-        value_drop(access->keyspace, access->thread, entry_value(entry));
+        keyspace_drop_own(access->thread, entry_value(entry));
     }
     entry_free(entry, access->thread->pool);
 }
@@ -293,7 +293,7 @@ static void replace_present(struct access *access, const struct key *keys, struc
         ASSERT(error == 0);
         fresh[i] = NULL;
         if (old_value != NULL) {
-            value_drop(access->keyspace, access->thread, old_value);
+            keyspace_drop_own(access->thread, old_value);
         }
     }
 }

@@ -65,20 +65,15 @@ struct generation *generation_create(const struct keyspace *keyspace, struct poo
 
 // ---- the end of a generation ----
 
-struct entry_freeing {
-    struct keyspace *keyspace;
-    struct store_thread *thread;
-};
-
 static void free_entry(void *element, void *context)
 {
-    struct entry_freeing *freeing = context;
+    struct store_thread *thread = context;
     struct entry *entry = element;
     if (entry_encoding(entry) == ENTRY_VALUE) {
-        value_drop(freeing->keyspace, freeing->thread, entry_value(entry));
+        keyspace_drop_own(thread, entry_value(entry));
     }
-    entry_free(entry, freeing->thread->pool);
-    pool_rest(freeing->thread->pool, 1);
+    entry_free(entry, thread->pool);
+    pool_rest(thread->pool, 1);
 }
 
 // The values that were in there, now in the thread's trash.
@@ -94,9 +89,8 @@ static void free_values(struct store_thread *thread)
 void generation_destroy(struct keyspace *keyspace, struct generation *generation,
                         struct store_thread *thread)
 {
-    struct entry_freeing freeing = {.keyspace = keyspace, .thread = thread};
     for (uint32_t shard = 0; shard < keyspace->shards; shard++) {
-        hashtable_drain(&generation->tables[shard], thread->pool, free_entry, &freeing);
+        hashtable_drain(&generation->tables[shard], thread->pool, free_entry, thread);
         if (generation->deadlines[shard].heap.capacity > 0) {
             heap_deinit(&generation->deadlines[shard].heap, thread->pool);
         }
@@ -236,97 +230,4 @@ void keyspace_free_trash(struct keyspace *keyspace, struct store_thread *thread,
         generation = next;
     }
     pool_flush(thread->pool);
-}
-
-// ---- values ----
-
-// Leave a value without holders to the thread's trash.
-static void discard(struct store_thread *thread, struct value *value)
-{
-    value->next = thread->trash;
-    thread->trash = value;
-}
-
-/* Let one reference to a value go that others may share, and take who waits to change it:
- * in one step for those who look whether it is shared, so that nobody waits in vain.
- * Whether it was the last. */
-static bool release_shared(struct keyspace *keyspace, struct value *value,
-                           struct waiter **waiters_out)
-{
-    lock_wait(&keyspace->waiters_lock, &keyspace->waiters_queue);
-    *waiters_out = value->waiters;
-    value->waiters = NULL;
-    bool is_last = value_release(value);
-    lock_release(&keyspace->waiters_lock, &keyspace->waiters_queue);
-    return is_last;
-}
-
-void value_drop(struct keyspace *keyspace, struct store_thread *thread, struct value *value)
-{
-    struct waiter *waiters = NULL;
-    bool is_last = true; // Without others, nobody waits, and nobody can come.
-    if (UNLIKELY(value_is_shared(value))) {
-        is_last = release_shared(keyspace, value, &waiters);
-    }
-    if (is_last && value_free_effort(value) > VALUE_FREE_INLINE_MAX) {
-        discard(thread, value);
-    } else if (is_last) {
-        value_free(value, thread->pool);
-    }
-    waiters_wake(waiters);
-}
-
-void keyspace_drop_lent(struct store_thread *thread, struct value *value)
-{
-    DEBUG_ASSERT(value_ops(value)->is_copied_on_change); // Nobody waits to change it.
-    if (value_release(value)) {
-        discard(thread, value);
-    }
-}
-
-void keyspace_unhold(struct keyspace *keyspace, struct store_thread *thread, struct value *value)
-{
-    struct waiter *waiters;
-    bool is_last = release_shared(keyspace, value, &waiters);
-    // Release: our reads are over. Pairs with keyspace_has_walks.
-    atomic_fetch_sub_explicit(&keyspace->walks, 1, memory_order_release);
-    if (is_last) {
-        discard(thread, value);
-    }
-    waiters_wake(waiters);
-}
-
-void keyspace_hold(struct keyspace *keyspace, struct value *value)
-{
-    // Relaxed: who must see it locks the same shard after us.
-    atomic_fetch_add_explicit(&keyspace->walks, 1, memory_order_relaxed);
-    value_hold(value);
-}
-
-bool keyspace_has_walks(const struct keyspace *keyspace)
-{
-    // Acquire pairs with keyspace_unhold: who sees no walk changes what was walked.
-    return atomic_load_explicit(&keyspace->walks, memory_order_acquire) != 0;
-}
-
-bool keyspace_may_change(struct access *access, const struct key *key, struct waiter *waiter)
-{
-    const struct entry *entry = keyspace_find(access, key);
-    if (entry == NULL || entry_encoding(entry) != ENTRY_VALUE) {
-        return true;
-    }
-    struct value *value = entry_value(entry);
-    if (value_ops(value)->is_copied_on_change || !value_is_shared(value)) {
-        return true;
-    }
-    struct keyspace *keyspace = access->keyspace;
-    lock_wait(&keyspace->waiters_lock, &keyspace->waiters_queue);
-    bool is_shared = value_is_shared(value);
-    if (is_shared && waiter != NULL) {
-        waiter->reason = WAIT_FOR_LOCK;
-        waiter->next = value->waiters;
-        value->waiters = waiter;
-    }
-    lock_release(&keyspace->waiters_lock, &keyspace->waiters_queue);
-    return !is_shared;
 }

@@ -57,7 +57,7 @@ struct keyspace *keyspace_create(const struct keyspace_options *options)
         atomic_init(&keyspace->wake_at_ms[i], DEADLINE_NONE);
     }
     // The first database is there from the start: no request waits for its memory.
-    struct store_thread first = {.pool = keyspace->pool};
+    struct store_thread first = {.keyspace = keyspace, .pool = keyspace->pool};
     struct access access = {.keyspace = keyspace, .thread = &first};
     if (access_ensure_database(&access) < 0) {
         keyspace_destroy(keyspace);
@@ -72,7 +72,7 @@ void keyspace_destroy(struct keyspace *keyspace)
         return;
     }
     wait_queue_wake(&keyspace->flushers); // As depot_destroy does.
-    struct store_thread last = {.pool = keyspace->pool};
+    struct store_thread last = {.keyspace = keyspace, .pool = keyspace->pool};
     for (unsigned db = 0; keyspace->pool != NULL && db < keyspace->options.databases; db++) {
         struct generation *generation = atomic_load(&keyspace->databases[db]);
         if (generation != NULL) {
@@ -115,6 +115,7 @@ struct store_thread *keyspace_thread_create(struct keyspace *keyspace)
     if (thread == NULL) {
         return NULL;
     }
+    thread->keyspace = keyspace;
     thread->pool = pool_create(keyspace->depot);
     if (thread->pool == NULL) {
         free(thread);

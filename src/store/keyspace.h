@@ -62,6 +62,7 @@ struct store_statistics {
 
 /* What one thread brings along. */
 struct store_thread {
+    struct keyspace *keyspace;
     struct pool *pool;
     unsigned index;
     _Atomic uint64_t hits, misses, expired; // Written by this thread, read by all.

@@ -100,9 +100,9 @@ void keyspace_drop_entry(struct access *access, uint64_t hash, struct entry *ent
 /* The same for an entry that is past its deadline, telling who listens. */
 void keyspace_expire_entry(struct access *access, uint64_t hash, struct entry *entry);
 
-/* Let the key's reference to a value go: wake who waits to change it, free it if
- * that was the last (big ones through the thread's trash). */
-void value_drop(struct keyspace *keyspace, struct store_thread *thread, struct value *value);
+/* As keyspace_drop, for the reference that a key has. Its shard is locked, or nobody else can
+ * reach the key any more. */
+void keyspace_drop_own(struct store_thread *thread, struct value *value);
 
 /* A deadline is about to enter a shard's heap: see to it that the tender looks at the
  * shard by then. 0 or -ENOMEM. */

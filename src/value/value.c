@@ -31,7 +31,7 @@ void value_hold(struct value *value)
     atomic_fetch_add_explicit(&value->holders, 1, memory_order_relaxed);
 }
 
-bool value_release(struct value *value)
+bool value_drop(struct value *value)
 {
     // Release: our reads are over before the count shows it. Acquire: whoever is
     // last sees what the others did. Pairs with value_is_shared.

@@ -86,17 +86,18 @@ static inline const struct value_ops *value_ops(const struct value *value)
 /* A new value with one holder. */
 void value_init(struct value *value, enum value_type type);
 
-/* One more holder. The caller holds one or has the shard's lock. */
+/* One more holder. The caller holds one or has the shard's lock. Only the store counts
+ * directly, others with its keyspace_hold and keyspace_drop. */
 void value_hold(struct value *value);
 
 /* One holder less. True when it was the last: the caller frees the value
- * (value_free) or hands it to a background thread for that. */
-NODISCARD bool value_release(struct value *value);
+ * (value_free) or hands it to a background thread for that. On any thread. */
+NODISCARD bool value_drop(struct value *value);
 
 /* Whether anybody but one holder has it. */
 static inline bool value_is_shared(const struct value *value)
 {
-    // Acquire pairs with the release in value_release: the other's reads are over.
+    // Acquire pairs with the release in value_drop: the other's reads are over.
     return atomic_load_explicit(&value->holders, memory_order_acquire) > 1;
 }
 

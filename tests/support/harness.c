@@ -40,7 +40,7 @@ static int string_lend(struct sink *sink, struct bytes bytes, void *owner)
 {
     struct string_sink *string = (struct string_sink *)(void *)sink;
     sink_write(sink, bytes);
-    keyspace_drop_lent(string->thread, owner);
+    keyspace_drop(string->thread, owner);
     return 0;
 }
 

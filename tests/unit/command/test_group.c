@@ -312,10 +312,10 @@ TEST(a_group_waits_while_a_value_that_it_edits_is_walked)
     access_open(&access, keyspace, runner->thread, 0, HARNESS_NOW_MS);
     struct key key = keyspace_key(keyspace, BYTES("z"));
     ck_assert_int_eq(keyspace_put_value(&access, &key, zset_value(zset)), 0);
-    keyspace_hold(keyspace, zset_value(zset));
+    keyspace_hold(runner->thread, zset_value(zset));
     ck_assert_int_eq(group_begin(&group, runner->calls, 2, &runner->waiter), CALL_WAITS);
     ck_assert_int_ne(sem_trywait(&runner->woken), 0);
-    keyspace_unhold(keyspace, runner->thread, zset_value(zset));
+    keyspace_drop(runner->thread, zset_value(zset));
     ck_assert_int_eq(sem_trywait(&runner->woken), 0);
     run_group(runner, 2);
     ck_assert_str_eq(runner->replies, ":1\r\n*2\r\n$1\r\nm\r\n$1\r\n1\r\n");

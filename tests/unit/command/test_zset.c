@@ -309,22 +309,22 @@ TEST(who_changes_a_held_set_waits_and_who_deletes_it_does_not)
         char line[64];
         (void)snprintf(line, sizeof(line), "%s", lines[i]);
         uint32_t count = harness_split(line, words, 8);
-        keyspace_hold(h->keyspace, value);
+        keyspace_hold(h->thread, value);
         h->woken = false;
         ck_assert_int_eq(harness_try(h, words, count, &reply), CALL_WAITS);
         ck_assert(!h->woken);
         EXPECT(h, "ZCARD z", ":5000\r\n");
-        keyspace_unhold(h->keyspace, h->thread, value);
+        keyspace_drop(h->thread, value);
         ck_assert(h->woken);
         char *after = harness_dump(h);
         ck_assert_str_eq(before, after);
         free(after);
     }
     struct value *value = value_at(h, "z");
-    keyspace_hold(h->keyspace, value);
+    keyspace_hold(h->thread, value);
     EXPECT(h, "DEL z", ":1\r\n");
     EXPECT(h, "ZADD z 1 a", ":1\r\n");
-    keyspace_unhold(h->keyspace, h->thread, value);
+    keyspace_drop(h->thread, value);
     free(before);
     harness_destroy(h);
 }

@@ -68,9 +68,9 @@ TEST(a_value_goes_with_its_last_holder)
     ck_assert(!value_is_shared(value));
     value_hold(value);
     ck_assert(value_is_shared(value));
-    ck_assert(!value_release(value));
+    ck_assert(!value_drop(value));
     ck_assert(!value_is_shared(value));
-    ck_assert(value_release(value));
+    ck_assert(value_drop(value));
     value_free(value, f.pool);
     tear_down(&f);
 }
