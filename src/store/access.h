@@ -29,6 +29,7 @@
 
 struct generation;
 struct hashtable;
+struct string;
 
 /* ---- keys ---- */
 
@@ -107,6 +108,25 @@ NODISCARD int keyspace_put_strings(struct access *access, const struct key *keys
 
 NODISCARD int keyspace_put_integer(struct access *access, const struct key *key, int64_t value,
                                    const struct put_options *options);
+
+/* The same for a long string that is a block already, which is taken over and not copied. On
+ * -ENOMEM it stays the caller's. */
+NODISCARD int keyspace_put_long_string(struct access *access, const struct key *key,
+                                       struct string *string, const struct put_options *options);
+
+/* A string lent for changing: write to data[0] to data[size - 1]. Valid until the key's shard
+ * is unlocked or the key is changed otherwise. */
+struct string_edit {
+    char *data;
+    size_t size;
+    size_t old_size; // Bytes from here on are new, and zero.
+};
+
+/* Make the string at `key` at least `size_min` bytes long, creating it if it is absent, and
+ * lend it for changing, however it was stored. The entry, if any, is a string. 0, or -ENOMEM
+ * with nothing changed. To read one there is entry_string. */
+NODISCARD int keyspace_edit_string(struct access *access, const struct key *key, size_t size_min,
+                                   struct string_edit *edit_out);
 
 /* Append to the string at `key`, or create it; *size_out is its new size. The
  * entry, if any, is a string. */

@@ -123,6 +123,23 @@ static size_t payload_size(const struct payload *payload)
     return payload->encoding == ENTRY_RAW ? payload->raw.size : sizeof(int64_t);
 }
 
+static char *payload_to_write(struct entry *entry)
+{
+    return entry->rest + (payload_at(entry) - entry->rest);
+}
+
+char *entry_raw(struct entry *entry)
+{
+    DEBUG_ASSERT(entry_encoding(entry) == ENTRY_RAW);
+    return payload_to_write(entry);
+}
+
+void entry_value_moved(struct entry *entry, struct value *value)
+{
+    DEBUG_ASSERT(entry_encoding(entry) == ENTRY_VALUE);
+    memcpy(payload_to_write(entry), &value, POINTER_SIZE);
+}
+
 size_t entry_size_for(size_t key_size, const struct payload *payload, bool has_deadline)
 {
     return ENTRY_HEADER_SIZE + (has_deadline ? sizeof(struct heap_node) : 0) +
@@ -203,7 +220,7 @@ bool entry_rewrite(struct entry *entry, const struct payload *payload)
     }
     uint8_t keeps = entry->kind & (KIND_HAS_DEADLINE | KIND_HAS_LONG_KEY);
     entry->kind = (uint8_t)(kind_of(payload) | keeps);
-    write_payload(entry, entry->rest + (key.data + key.size - entry->rest), payload);
+    write_payload(entry, payload_to_write(entry), payload);
     return true;
 }
 

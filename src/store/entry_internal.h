@@ -68,6 +68,12 @@ bool entry_rewrite(struct entry *entry, const struct payload *payload);
 /* What an entry's payload is; raw bytes are lent. */
 struct payload entry_payload(const struct entry *entry);
 
+/* The bytes of an ENTRY_RAW, for writing. */
+char *entry_raw(struct entry *entry);
+
+/* The block of an ENTRY_VALUE is here now. */
+void entry_value_moved(struct entry *entry, struct value *value);
+
 /* Free the block alone, not a value it points to. */
 void entry_free(struct entry *entry, struct pool *pool);
 

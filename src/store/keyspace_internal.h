@@ -104,6 +104,15 @@ void keyspace_expire_entry(struct access *access, uint64_t hash, struct entry *e
  * reach the key any more. */
 void keyspace_drop_own(struct store_thread *thread, struct value *value);
 
+/* As keyspace_find, uncounted. */
+struct entry *keyspace_find_live(struct access *access, const struct key *key);
+
+/* Give `key` this payload and deadline. `old` is its live entry (NULL: none), whose value
+ * block, if any, is dropped unless it is the payload's own. Takes payload->value over. The
+ * entry that the key has now, or NULL: out of memory, nothing was changed. */
+struct entry *keyspace_put_payload(struct access *access, const struct key *key, struct entry *old,
+                                   const struct payload *payload, uint64_t deadline_ms);
+
 /* A deadline is about to enter a shard's heap: see to it that the tender looks at the
  * shard by then. 0 or -ENOMEM. */
 NODISCARD int expiry_arm(struct access *access, struct generation *generation, uint32_t shard,

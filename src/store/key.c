@@ -5,9 +5,6 @@
 
 #include <errno.h>
 
-// From this size on APPEND makes a block of its own with room to grow.
-enum { APPEND_ROOM_MIN = 1024 };
-
 static void add_one(_Atomic uint64_t *counter)
 {
     uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
@@ -56,7 +53,7 @@ void keyspace_expire_entry(struct access *access, uint64_t hash, struct entry *e
     keyspace_drop_entry(access, hash, entry);
 }
 
-static struct entry *find_live(struct access *access, const struct key *key)
+struct entry *keyspace_find_live(struct access *access, const struct key *key)
 {
     if (UNLIKELY(access->generation == NULL)) {
         return NULL;
@@ -73,7 +70,7 @@ static struct entry *find_live(struct access *access, const struct key *key)
 
 struct entry *keyspace_find(struct access *access, const struct key *key)
 {
-    struct entry *entry = find_live(access, key);
+    struct entry *entry = keyspace_find_live(access, key);
     if (access->counts_lookups) {
         add_one(entry != NULL ? &access->thread->hits : &access->thread->misses);
     }
@@ -82,7 +79,7 @@ struct entry *keyspace_find(struct access *access, const struct key *key)
 
 bool keyspace_remove(struct access *access, const struct key *key)
 {
-    struct entry *entry = find_live(access, key);
+    struct entry *entry = keyspace_find_live(access, key);
     if (entry == NULL) {
         return false;
     }
@@ -134,41 +131,42 @@ static int exchange(struct access *access, const struct key *key, struct entry *
     return 0;
 }
 
-/* Give `key` this payload and deadline. `old` is its live entry, whose value block, if
- * any, is dropped unless it is the payload's own. Takes payload->value over. */
-static int put(struct access *access, const struct key *key, struct entry *old,
-               const struct payload *payload, uint64_t deadline_ms)
+struct entry *keyspace_put_payload(struct access *access, const struct key *key, struct entry *old,
+                                   const struct payload *payload, uint64_t deadline_ms)
 {
     DEBUG_ASSERT(access->generation != NULL); // See access_ensure_database.
-    if (deadline_ms != 0) {
-        int error = expiry_arm(access, access->generation, shard_of(access->keyspace, key->hash),
-                               deadline_ms);
-        if (error < 0) {
-            return error;
-        }
+    if (deadline_ms != 0 && expiry_arm(access, access->generation,
+                                       shard_of(access->keyspace, key->hash), deadline_ms) < 0) {
+        return NULL;
     }
     struct value *old_value =
         old != NULL && entry_encoding(old) == ENTRY_VALUE ? entry_value(old) : NULL;
+    struct entry *entry = old;
     bool same_shape = old != NULL && entry_has_deadline(old) == (deadline_ms != 0);
     if (same_shape && entry_rewrite(old, payload)) {
         if (deadline_ms != 0 && entry_deadline_ms(old) != deadline_ms) {
             heap_rekey(heap_of(access, key->hash), entry_node(old), deadline_ms);
         }
     } else {
-        struct entry *fresh =
-            entry_create(access->thread->pool, key->name, payload, deadline_ms != 0);
-        int error = fresh == NULL ? -ENOMEM : exchange(access, key, old, fresh, deadline_ms);
-        if (error < 0) {
-            if (fresh != NULL) {
-                entry_free(fresh, access->thread->pool);
-            }
-            return error;
+        entry = entry_create(access->thread->pool, key->name, payload, deadline_ms != 0);
+        if (entry != NULL && exchange(access, key, old, entry, deadline_ms) < 0) {
+            entry_free(entry, access->thread->pool);
+            entry = NULL;
+        }
+        if (entry == NULL) {
+            return NULL;
         }
     }
     if (old_value != NULL && !(payload->encoding == ENTRY_VALUE && payload->value == old_value)) {
         keyspace_drop_own(access->thread, old_value);
     }
-    return 0;
+    return entry;
+}
+
+static int put(struct access *access, const struct key *key, struct entry *old,
+               const struct payload *payload, uint64_t deadline_ms)
+{
+    return keyspace_put_payload(access, key, old, payload, deadline_ms) == NULL ? -ENOMEM : 0;
 }
 
 static uint64_t deadline_to_set(const struct entry *old, const struct put_options *options)
@@ -197,16 +195,23 @@ static bool is_short(struct bytes value, struct payload *payload_out)
     return LIKELY(value.size < STRING_EMBEDDED_MAX);
 }
 
-static int put_long_string(struct access *access, const struct key *key, struct entry *old,
-                           struct bytes value, uint64_t deadline_ms)
+int keyspace_put_long_string(struct access *access, const struct key *key, struct string *string,
+                             const struct put_options *options)
+{
+    struct entry *old = keyspace_find_live(access, key);
+    struct payload payload = {
+        .type = VALUE_STRING, .encoding = ENTRY_VALUE, .value = &string->value};
+    return put(access, key, old, &payload, deadline_to_set(old, options));
+}
+
+static int copy_long_string(struct access *access, const struct key *key, struct bytes value,
+                            const struct put_options *options)
 {
     struct string *string = string_create(access->thread->pool, value, value.size);
     if (string == NULL) {
         return -ENOMEM;
     }
-    struct payload payload = {
-        .type = VALUE_STRING, .encoding = ENTRY_VALUE, .value = &string->value};
-    int error = put(access, key, old, &payload, deadline_ms);
+    int error = keyspace_put_long_string(access, key, string, options);
     if (error < 0) {
         string_destroy(string, access->thread->pool);
     }
@@ -216,13 +221,12 @@ static int put_long_string(struct access *access, const struct key *key, struct 
 int keyspace_put_string(struct access *access, const struct key *key, struct bytes value,
                         const struct put_options *options)
 {
-    struct entry *old = find_live(access, key);
-    uint64_t deadline_ms = deadline_to_set(old, options);
     struct payload payload;
     if (!is_short(value, &payload)) {
-        return put_long_string(access, key, old, value, deadline_ms);
+        return copy_long_string(access, key, value, options);
     }
-    return put(access, key, old, &payload, deadline_ms);
+    struct entry *old = keyspace_find_live(access, key);
+    return put(access, key, old, &payload, deadline_to_set(old, options));
 }
 
 // ---- putting several at once ----
@@ -261,7 +265,7 @@ static int link_absent(struct access *access, const struct key *keys, struct ent
                        size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (find_live(access, &keys[i]) != NULL) {
+        if (keyspace_find_live(access, &keys[i]) != NULL) {
             continue;
         }
         int error = exchange(access, &keys[i], NULL, fresh[i], 0);
@@ -271,7 +275,7 @@ static int link_absent(struct access *access, const struct key *keys, struct ent
         }
         while (i-- > 0) {
             if (fresh[i] == NULL) {
-                keyspace_drop_entry(access, keys[i].hash, find_live(access, &keys[i]));
+                keyspace_drop_entry(access, keys[i].hash, keyspace_find_live(access, &keys[i]));
             }
         }
         return error;
@@ -287,7 +291,7 @@ static void replace_present(struct access *access, const struct key *keys, struc
         if (fresh[i] == NULL) {
             continue;
         }
-        struct entry *old = find_live(access, &keys[i]);
+        struct entry *old = keyspace_find_live(access, &keys[i]);
         struct value *old_value = entry_encoding(old) == ENTRY_VALUE ? entry_value(old) : NULL;
         int error = exchange(access, &keys[i], old, fresh[i], 0);
         ASSERT(error == 0);
@@ -342,99 +346,24 @@ int keyspace_put_strings(struct access *access, const struct key *keys, size_t c
 int keyspace_put_integer(struct access *access, const struct key *key, int64_t value,
                          const struct put_options *options)
 {
-    struct entry *old = find_live(access, key);
+    struct entry *old = keyspace_find_live(access, key);
     struct payload payload = {.type = VALUE_STRING, .encoding = ENTRY_INTEGER, .integer = value};
     return put(access, key, old, &payload, deadline_to_set(old, options));
 }
 
 int keyspace_put_value(struct access *access, const struct key *key, struct value *value)
 {
-    struct entry *old = find_live(access, key);
+    struct entry *old = keyspace_find_live(access, key);
     struct payload payload = {
         .type = (enum value_type)value->type, .encoding = ENTRY_VALUE, .value = value};
     return put(access, key, old, &payload, 0);
-}
-
-// ---- appending ----
-
-/* Append to a string that is a block of its own and that nobody else holds. */
-static int append_in_place(struct access *access, struct entry *entry, struct bytes tail)
-{
-    struct string *string = (struct string *)entry_value(entry);
-    int error = string_append(&string, access->thread->pool, tail);
-    if (error == 0) {
-        struct payload payload = {
-            .type = VALUE_STRING, .encoding = ENTRY_VALUE, .value = &string->value};
-        bool fits = entry_rewrite(entry, &payload); // It may have moved.
-        ASSERT(fits);
-    }
-    return error;
-}
-
-// Give the key the string `head` + `tail` as a block with room to grow.
-static int append_to_copy(struct access *access, const struct key *key, struct entry *entry,
-                          struct bytes head, struct bytes tail)
-{
-    size_t size = head.size + tail.size;
-    struct string *string = string_create(access->thread->pool, head, size + size / 2);
-    if (string == NULL) {
-        return -ENOMEM;
-    }
-    int error = string_append(&string, access->thread->pool, tail);
-    ASSERT(error == 0); // There is room.
-    struct payload payload = {
-        .type = VALUE_STRING, .encoding = ENTRY_VALUE, .value = &string->value};
-    uint64_t deadline_ms = entry == NULL ? 0 : entry_deadline_ms(entry);
-    error = put(access, key, entry, &payload, deadline_ms);
-    if (error < 0) {
-        string_destroy(string, access->thread->pool);
-    }
-    return error;
-}
-
-// The same for a short string, which stays beside its key.
-static int append_beside_key(struct access *access, const struct key *key, struct bytes head,
-                             struct bytes tail)
-{
-    char joined[APPEND_ROOM_MIN];
-    ASSERT(head.size + tail.size <= sizeof(joined));
-    if (head.size > 0) {
-        memcpy(joined, head.data, head.size);
-    }
-    if (tail.size > 0) {
-        memcpy(joined + head.size, tail.data, tail.size);
-    }
-    const struct put_options options = {.keeps_deadline = true};
-    return keyspace_put_string(access, key, bytes_make(joined, head.size + tail.size), &options);
-}
-
-int keyspace_append(struct access *access, const struct key *key, struct bytes tail,
-                    size_t *size_out)
-{
-    struct entry *entry = find_live(access, key);
-    struct entry_scratch scratch;
-    struct bytes head = entry == NULL ? bytes_make(NULL, 0) : entry_string(entry, &scratch);
-    size_t size = head.size + tail.size;
-    int error;
-    if (entry != NULL && entry_encoding(entry) == ENTRY_VALUE &&
-        !value_is_shared(entry_value(entry))) {
-        error = append_in_place(access, entry, tail);
-    } else if (size < APPEND_ROOM_MIN) {
-        error = append_beside_key(access, key, head, tail);
-    } else {
-        error = append_to_copy(access, key, entry, head, tail);
-    }
-    if (error == 0) {
-        *size_out = size;
-    }
-    return error;
 }
 
 // ---- deadlines ----
 
 int keyspace_set_deadline(struct access *access, const struct key *key, uint64_t deadline_ms)
 {
-    struct entry *entry = find_live(access, key);
+    struct entry *entry = keyspace_find_live(access, key);
     ASSERT(entry != NULL);
     if (deadline_ms == entry_deadline_ms(entry)) {
         return 0;
