@@ -1,0 +1,237 @@
+/* A worker's clients: what they wait for, and how each wait ends early. */
+#include "worker_rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+TEST_ON_LOOPS(clients_are_answered_and_closed)
+{
+    int one = rig_connect(rig);
+    int other = rig_connect(rig);
+    rig_send(one, "PUT k hello\r\n");
+    rig_expect(one, "+OK\r\n");
+    rig_send(other, "GET k\r\nQUIT\r\n");
+    rig_expect(other, "$5\r\nhello\r\n+OK\r\n");
+    rig_expect_end(other);
+    RIG_WAIT_UNTIL(rig->closed == 1);
+    (void)close(other);
+    (void)close(one);
+    RIG_WAIT_UNTIL(rig->closed == 2);
+}
+
+// ---- memory ----
+
+// A client that is parked for memory, with a request behind.
+static int park_for_memory(struct rig *rig)
+{
+    int fd = rig_connect(rig);
+    rig_send(fd, "PUT k before\r\n");
+    rig_expect(fd, "+OK\r\n");
+    rig_begin_shortage(rig);
+    rig_send(fd, "PUT k after\r\nGET k\r\n");
+    RIG_WAIT_UNTIL(rig_suspended(rig) == 1);
+    return fd;
+}
+
+// What others see: the worker runs, and the parked client's request was not executed.
+static void check_others(struct rig *rig)
+{
+    int fd = rig_connect(rig);
+    rig_send(fd, "GET k\r\n");
+    rig_expect(fd, "$6\r\nbefore\r\n");
+    (void)close(fd);
+}
+
+TEST_ON_LOOPS(a_client_parked_for_memory_goes_on_when_it_comes)
+{
+    int fd = park_for_memory(rig);
+    check_others(rig);
+    rig_end_shortage(rig);
+    rig_expect(fd, "+OK\r\n$5\r\nafter\r\n");
+    ck_assert_uint_eq(rig_suspended(rig), 0);
+    (void)close(fd);
+}
+
+TEST_ON_LOOPS(a_client_parked_for_memory_is_timed_out)
+{
+    int fd = park_for_memory(rig);
+    atomic_store(&rig->limits.timeout_s, 1);
+    rig_wake(rig);
+    rig_expect_end(fd);
+    (void)close(fd);
+    RIG_WAIT_UNTIL(rig->closed == 1);
+    ck_assert_uint_eq(rig_suspended(rig), 0);
+    check_others(rig);
+    rig_end_shortage(rig); // What it left behind is freed.
+    check_others(rig);
+}
+
+TEST_ON_LOOPS(a_client_parked_for_memory_disconnects)
+{
+    rig_reset(park_for_memory(rig));
+    RIG_WAIT_UNTIL(rig->closed == 1);
+    ck_assert_uint_eq(rig_suspended(rig), 0);
+    check_others(rig);
+    rig_end_shortage(rig);
+    check_others(rig);
+}
+
+TEST_ON_LOOPS(a_client_that_only_ends_its_side_is_still_answered)
+{
+    int fd = park_for_memory(rig);
+    (void)shutdown(fd, SHUT_WR);
+    check_others(rig);
+    rig_end_shortage(rig);
+    rig_expect(fd, "+OK\r\n$5\r\nafter\r\n");
+    rig_expect_end(fd);
+    (void)close(fd);
+}
+
+TEST_ON_LOOPS(a_client_parked_for_memory_is_killed_for_the_budget)
+{
+    enum { SIZE = 100 * 1024 };
+    char *more = malloc(SIZE + 1);
+    memset(more, '\n', SIZE);
+    more[SIZE] = '\0';
+    int fd = park_for_memory(rig);
+    atomic_store(&rig->limits.client_bytes_max, 32 * 1024);
+    rig_send(fd, more); // Stays unread behind the request that is parked.
+    rig_expect_end(fd);
+    (void)close(fd);
+    RIG_WAIT_UNTIL(rig->closed == 1);
+    ck_assert_uint_eq(counter_read(&rig->worker->counts.budget_closes), 1);
+    ck_assert_uint_eq(rig->budget.memory_bytes, 0);
+    check_others(rig);
+    free(more);
+}
+
+TEST_ON_LOOPS(a_worker_stops_with_clients_parked_for_memory)
+{
+    int fds[3];
+    fds[0] = park_for_memory(rig);
+    for (int i = 1; i < 3; i++) {
+        fds[i] = rig_connect(rig);
+        rig_send(fds[i], "PUT k after\r\n");
+    }
+    RIG_WAIT_UNTIL(rig_suspended(rig) == 3);
+    rig_stop(rig);
+    for (int i = 0; i < 3; i++) {
+        rig_expect_end(fds[i]);
+        (void)close(fds[i]);
+    }
+    ck_assert_uint_eq(rig->closed, 3);
+}
+
+TEST_ON_LOOPS(memory_that_comes_while_clients_leave_is_no_trouble)
+{
+    enum { CLIENTS = 20 };
+    int fds[CLIENTS];
+    rig_begin_shortage(rig);
+    for (int i = 0; i < CLIENTS; i++) {
+        fds[i] = rig_connect(rig);
+        rig_send(fds[i], "PUT k v\r\n");
+    }
+    RIG_WAIT_UNTIL(rig_suspended(rig) == CLIENTS);
+    for (int i = 0; i < CLIENTS; i++) {
+        if (i == CLIENTS / 2) {
+            rig_end_shortage(rig);
+        }
+        rig_reset(fds[i]);
+    }
+    RIG_WAIT_UNTIL(rig->closed == CLIENTS);
+    ck_assert_uint_eq(rig_suspended(rig), 0);
+}
+
+// ---- locks ----
+
+TEST_ON_LOOPS(a_client_parked_on_a_lock_goes_on_or_leaves)
+{
+    int stays = rig_connect(rig);
+    int leaves = rig_connect(rig);
+    rig_lock(rig, "k");
+    rig_send(stays, "PUT k v\r\nGET k\r\n");
+    rig_send(leaves, "GET k\r\n");
+    RIG_WAIT_UNTIL(rig_suspended(rig) == 2);
+    rig_reset(leaves);
+    RIG_WAIT_UNTIL(rig->closed == 1);
+    ck_assert_uint_eq(rig_suspended(rig), 1);
+    rig_unlock(rig);
+    rig_expect(stays, "+OK\r\n$1\r\nv\r\n");
+    (void)close(stays);
+}
+
+// ---- jobs ----
+
+TEST_ON_LOOPS(a_deferred_call_is_answered_in_order)
+{
+    int fd = rig_connect(rig);
+    rig_send(fd, "ECHO a\r\nSLOW\r\nECHO b\r\n");
+    rig_expect(fd, "$1\r\na\r\n");
+    RIG_WAIT_UNTIL(rig_suspended(rig) == 1);
+    rig_open_gate(rig);
+    rig_expect(fd, ":7\r\n$1\r\nb\r\n");
+    (void)close(fd);
+}
+
+TEST_ON_LOOPS(a_client_that_leaves_its_job_is_freed_before_that_ends)
+{
+    int fd = rig_connect(rig);
+    rig_send(fd, "SLOW\r\n");
+    RIG_WAIT_UNTIL(rig_suspended(rig) == 1);
+    rig_reset(fd);
+    RIG_WAIT_UNTIL(rig->closed == 1);
+    rig_open_gate(rig);
+    int other = rig_connect(rig);
+    rig_send(other, "SLOW\r\n");
+    rig_open_gate(rig);
+    rig_expect(other, ":7\r\n");
+    (void)close(other);
+}
+
+TEST_ON_LOOPS(a_worker_stops_with_a_job_under_way)
+{
+    int fd = rig_connect(rig);
+    rig_send(fd, "SLOW\r\n");
+    RIG_WAIT_UNTIL(rig_suspended(rig) == 1);
+    rig_stop(rig);
+    rig_expect_end(fd);
+    rig_open_gate(rig);
+    (void)close(fd);
+}
+
+TEST_ON_LOOPS(a_client_that_waits_for_a_job_is_not_idle)
+{
+    int fd = rig_connect(rig);
+    int idle = rig_connect(rig);
+    atomic_store(&rig->limits.timeout_s, 1);
+    rig_send(fd, "SLOW\r\n");
+    rig_expect_end(idle);
+    rig_open_gate(rig);
+    rig_expect(fd, ":7\r\n");
+    (void)close(fd);
+    (void)close(idle);
+}
+
+// ---- time-outs ----
+
+TEST_ON_LOOPS(a_time_out_that_is_set_later_closes_who_is_idle_and_nobody_else)
+{
+    int idle[3];
+    int busy = rig_connect(rig);
+    for (int i = 0; i < 3; i++) {
+        idle[i] = rig_connect(rig);
+        rig_send(idle[i], "ECHO a\r\n");
+        rig_expect(idle[i], "$1\r\na\r\n");
+    }
+    atomic_store(&rig->limits.timeout_s, 1);
+    rig_wake(rig);
+    RIG_WAIT_UNTIL(
+        (rig_send(busy, "ECHO b\r\n"), rig_expect(busy, "$1\r\nb\r\n"), rig->closed == 3));
+    for (int i = 0; i < 3; i++) {
+        rig_expect_end(idle[i]);
+        (void)close(idle[i]);
+    }
+    (void)close(busy);
+}
