@@ -193,7 +193,7 @@ static void run(unsigned table_bits, uint64_t elements)
                           .table_bits = table_bits,
                           .elements = elements,
                           .random = {1}};
-    bench.type = (struct hashtable_type){element_hash, &bench.table_bits};
+    bench.type = (struct hashtable_type){.hash = element_hash, .context = &bench.table_bits};
     if (bench.pool == NULL || bench.tables == NULL) {
         abort();
     }

@@ -36,27 +36,33 @@ static uint64_t make_word(const void *pointer, unsigned n, unsigned depth)
     return bits | (uint64_t)n << 48 | (uint64_t)depth << 57;
 }
 
-static void store_root(struct hashtable *table, uint64_t word)
+static uint64_t make_directory_word(const struct hashtable_directory *directory, unsigned depth)
+{
+    return make_word(directory, 0, depth) | UINT64_C(1) << 63;
+}
+
+/* Exchange what leads to a directory, or the root of a table without any. */
+static void store_level(struct hashtable *table, struct level level, uint64_t word)
 {
     // Release: pairs with the acquire in hashtable_segment.
-    atomic_store_explicit(&table->root, word, memory_order_release);
+    atomic_store_explicit(level.word == NULL ? &table->root : level.word, word,
+                          memory_order_release);
 }
 
 /* Let all places that the hash's prefix of segment.depth bits leads to show `segment`. */
 static void publish(struct hashtable *table, uint64_t hash, struct hashtable_segment segment)
 {
     uint64_t word = make_word(segment.pages, segment.n, segment.depth);
-    unsigned depth;
-    struct hashtable_directory *directory = directory_of(table, &depth);
-    if (directory == NULL) {
-        store_root(table, word);
+    struct level level = level_of(table, hash);
+    if (level.directory == NULL) {
+        store_level(table, level, word);
         return;
     }
-    size_t run = (size_t)1 << (depth - segment.depth);
-    size_t first = (hash >> (64 - depth)) & ~(run - 1);
+    size_t run = (size_t)1 << (level.before + level.depth - segment.depth);
+    size_t first = level_index(level, hash) & ~(run - 1);
     for (size_t i = first; i < first + run; i++) {
         // Release: pairs with the acquire in hashtable_segment.
-        atomic_store_explicit(&directory->words[i], word, memory_order_release);
+        atomic_store_explicit(&level.directory->words[i], word, memory_order_release);
     }
 }
 
@@ -382,40 +388,47 @@ static int segment_resize(struct hashtable *table, struct pool *pool, uint64_t h
     return 0;
 }
 
-/* A directory twice as large, or the first one. Needs a reservation to retire.
- * 0, or -ENOMEM with nothing changed. */
-static int directory_double(struct hashtable *table, struct pool *pool)
+/* Make room for segments one bit deeper than the hash's is: a directory twice as large, or
+ * below a full-grown one another, or the first one. Needs a reservation to retire. 0, or
+ * -ENOMEM with nothing changed. */
+static int directory_deepen(struct hashtable *table, struct pool *pool, uint64_t hash)
 {
-    unsigned depth;
-    struct hashtable_directory *old = directory_of(table, &depth);
-    struct hashtable_directory *new = pool_alloc(pool, MEMORY_TABLE, directory_size(depth + 1));
+    struct level old = level_of(table, hash);
+    bool is_full_grown = old.depth == HASHTABLE_DIRECTORY_DEPTH_MAX;
+    unsigned depth = is_full_grown ? 1 : old.depth + 1;
+    struct hashtable_directory *new = pool_alloc(pool, MEMORY_TABLE, directory_size(depth));
     if (new == NULL) {
         return -ENOMEM;
     }
     new->deepest = 0;
-    for (size_t i = 0; i < (size_t)2 << depth; i++) {
-        atomic_init(&new->words[i], old == NULL ? load_root(table) : directory_word(old, i / 2));
+    for (size_t i = 0; i < (size_t)1 << depth; i++) {
+        uint64_t word = old.directory == NULL ? load_root(table)
+                        : is_full_grown ? directory_word(old.directory, level_index(old, hash))
+                                        : directory_word(old.directory, i / 2);
+        atomic_init(&new->words[i], word);
     }
-    store_root(table, make_word(new, 0, depth + 1) | UINT64_C(1) << 63);
-    if (old != NULL) {
-        pool_retire(pool, MEMORY_TABLE, old, directory_size(depth));
+    uint64_t word = make_directory_word(new, depth);
+    if (is_full_grown) {
+        // Release: pairs with the acquire in hashtable_segment.
+        atomic_store_explicit(&old.directory->words[level_index(old, hash)], word,
+                              memory_order_release);
+        return 0;
+    }
+    store_level(table, old, word);
+    if (old.directory != NULL) {
+        pool_retire(pool, MEMORY_TABLE, old.directory, directory_size(old.depth));
     }
     return 0;
 }
 
-/* How many elements have the tag's top bit set; *can_part_out: whether tags differ at all. */
-static unsigned count_upper(struct hashtable_segment segment, bool *can_part_out)
+/* How many elements have the tag's top bit set. */
+static unsigned count_upper(struct hashtable_segment segment)
 {
     unsigned upper = 0;
-    uint64_t all = UINT64_MAX;
-    uint64_t any = 0;
     uint64_t slot;
     for (struct place place = {0}; next_slot(segment, &place, &slot);) {
         upper += slot >> 63 != 0;
-        all &= slot >> 48;
-        any |= slot >> 48;
     }
-    *can_part_out = all != any;
     return upper;
 }
 
@@ -442,12 +455,12 @@ static void segment_part(const struct hashtable_segment halves[2], const uint64_
 
 /* What a split needs: two arrays, pages for both, a directory deep enough. 0, or
  * -ENOMEM with nothing changed. */
-static int segment_split_prepare(struct hashtable *table, struct pool *pool,
+static int segment_split_prepare(struct hashtable *table, struct pool *pool, uint64_t hash,
                                  struct hashtable_segment halves[2], struct page_list *list)
 {
     unsigned before = list->count;
-    unsigned depth;
-    (void)directory_of(table, &depth);
+    struct level level = level_of(table, hash);
+    bool is_deep_enough = level.before + level.depth >= halves[0].depth;
     if (pool_retire_reserve(pool, 2) < 0 || segment_create(table, pool, &halves[0]) < 0) {
         return -ENOMEM;
     }
@@ -456,7 +469,7 @@ static int segment_split_prepare(struct hashtable *table, struct pool *pool,
         return -ENOMEM;
     }
     if (list_extend(list, pool, halves[0].n + halves[1].n) < 0 ||
-        (depth < halves[0].depth && directory_double(table, pool) < 0)) {
+        (!is_deep_enough && directory_deepen(table, pool, hash) < 0)) {
         list_truncate(list, pool, before);
         array_free(pool, halves[0]);
         array_free(pool, halves[1]);
@@ -465,17 +478,17 @@ static int segment_split_prepare(struct hashtable *table, struct pool *pool,
     return 0;
 }
 
-/* Part a full-grown segment in two by the next bit of the hash. 0, or -ENOMEM with
- * nothing changed: also when no further bit would part its elements. */
+/* Part a full-grown segment in two by the next bit of the hash, even when that leaves one
+ * half empty: a later bit may part the other. 0, or -ENOMEM with nothing changed: also when
+ * it is as deep as can be. */
 static int segment_split(struct hashtable *table, struct pool *pool,
                          const struct hashtable_type *type, uint64_t hash)
 {
     struct hashtable_segment old = hashtable_segment(table, hash);
-    bool can_part;
-    unsigned upper = count_upper(old, &can_part);
-    if (!can_part || old.depth >= DEPTH_MAX) {
+    if (old.depth >= DEPTH_MAX) {
         return -ENOMEM;
     }
+    unsigned upper = count_upper(old);
     struct hashtable_segment halves[2] = {
         {.n = buckets_for(segment_count(old) - upper), .depth = old.depth + 1},
         {.n = buckets_for(upper), .depth = old.depth + 1},
@@ -484,7 +497,7 @@ static int segment_split(struct hashtable *table, struct pool *pool,
     struct page_list list;
     list.given = list.count = 0;
     list_add(&list, old);
-    if (segment_split_prepare(table, pool, halves, &list) < 0) {
+    if (segment_split_prepare(table, pool, hash, halves, &list) < 0) {
         return -ENOMEM;
     }
     uint64_t slots[SLOTS_MAX + 1]; // One more: segment_take writes ahead.
@@ -495,10 +508,13 @@ static int segment_split(struct hashtable *table, struct pool *pool,
     uint64_t bit = UINT64_C(1) << (63 - old.depth);
     publish(table, hash & ~bit, halves[0]);
     publish(table, hash | bit, halves[1]);
-    unsigned depth;
-    struct hashtable_directory *directory = directory_of(table, &depth);
-    if (depth == old.depth + 1) {
-        directory->deepest += 2;
+    struct level level = level_of(table, hash);
+    if (level.before + level.depth == halves[0].depth) {
+        level.directory->deepest += 2;
+    }
+    if ((halves[0].n == 0 || halves[1].n == 0) && type->skewed_splits != NULL) {
+        // Relaxed: a count for people to read.
+        atomic_fetch_add_explicit(type->skewed_splits, 1, memory_order_relaxed);
     }
     array_retire(pool, old);
     return 0;
@@ -525,7 +541,8 @@ static bool segment_merge(struct hashtable *table, struct pool *pool, uint64_t h
     struct hashtable_segment halves[2];
     halves[0] = hashtable_segment(table, hash);
     unsigned depth = halves[0].depth;
-    if (depth == 0) {
+    struct level level = level_of(table, hash);
+    if (depth == level.before) { // It has the directory for itself, or there is none.
         return false;
     }
     uint64_t bit = UINT64_C(1) << (64 - depth);
@@ -554,10 +571,8 @@ static bool segment_merge(struct hashtable *table, struct pool *pool, uint64_t h
     list_give(&list, joined);
     segment_fill_all(joined, slots, (unsigned)count);
     publish(table, hash, joined);
-    unsigned directory_depth;
-    struct hashtable_directory *directory = directory_of(table, &directory_depth);
-    if (depth == directory_depth) {
-        directory->deepest -= 2;
+    if (depth == level.before + level.depth) {
+        level.directory->deepest -= 2;
     }
     list_retire_rest(&list, pool);
     array_retire(pool, halves[0]);
@@ -565,30 +580,31 @@ static bool segment_merge(struct hashtable *table, struct pool *pool, uint64_t h
     return true;
 }
 
-/* Halve the directory, or do without it, when no segment is as deep. False: as it was. */
-static bool directory_halve(struct hashtable *table, struct pool *pool)
+/* Halve the hash's directory, or do without it, when nothing in it is as deep. False: as it
+ * was. */
+static bool directory_halve(struct hashtable *table, struct pool *pool, uint64_t hash)
 {
-    unsigned depth;
-    struct hashtable_directory *old = directory_of(table, &depth);
-    if (old == NULL || old->deepest > 0 || pool_retire_reserve(pool, 1) < 0) {
+    struct level old = level_of(table, hash);
+    if (old.directory == NULL || old.directory->deepest > 0 || pool_retire_reserve(pool, 1) < 0) {
         return false;
     }
-    if (depth == 1) {
-        store_root(table, directory_word(old, 0));
+    if (old.depth == 1) {
+        store_level(table, old, directory_word(old.directory, 0));
     } else {
-        struct hashtable_directory *new = pool_alloc(pool, MEMORY_TABLE, directory_size(depth - 1));
+        unsigned depth = old.depth - 1;
+        struct hashtable_directory *new = pool_alloc(pool, MEMORY_TABLE, directory_size(depth));
         if (new == NULL) {
             return false;
         }
         new->deepest = 0;
-        for (size_t i = 0; i < (size_t)1 << (depth - 1); i++) {
-            uint64_t word = directory_word(old, 2 * i);
+        for (size_t i = 0; i < (size_t)1 << depth; i++) {
+            uint64_t word = directory_word(old.directory, 2 * i);
             atomic_init(&new->words[i], word);
-            new->deepest += hashtable_depth(word) == depth - 1;
+            new->deepest += hashtable_depth(word) == old.before + depth;
         }
-        store_root(table, make_word(new, 0, depth - 1) | UINT64_C(1) << 63);
+        store_level(table, old, make_directory_word(new, depth));
     }
-    pool_retire(pool, MEMORY_TABLE, old, directory_size(depth));
+    pool_retire(pool, MEMORY_TABLE, old.directory, directory_size(old.depth));
     return true;
 }
 
@@ -597,10 +613,11 @@ __attribute__((noinline)) static void segment_shrink(struct hashtable *table, st
                                                      uint64_t hash)
 {
     bool merged = false;
-    while (segment_merge(table, pool, hash)) {
-        merged = true;
-    }
-    while (directory_halve(table, pool)) {
+    bool goes_on = true;
+    while (goes_on) { // At most DEPTH_MAX times each.
+        goes_on = segment_merge(table, pool, hash);
+        merged = merged || goes_on;
+        goes_on = goes_on || directory_halve(table, pool, hash);
     }
     struct hashtable_segment segment = hashtable_segment(table, hash);
     unsigned count = segment_count(segment);
@@ -625,15 +642,16 @@ void hashtable_deinit(struct hashtable *table, struct pool *pool)
     }
     uint64_t position = 0;
     do {
+        struct level levels[LEVELS_MAX];
+        unsigned count = levels_of(table, position, levels);
         struct hashtable_segment segment = segment_at(table, &position);
         segment_free(pool, segment);
         pool_rest(pool, segment.n);
+        while (count > 0 && level_ends(levels[--count], position)) {
+            pool_free(pool, MEMORY_TABLE, levels[count].directory,
+                      directory_size(levels[count].depth));
+        }
     } while (position != 0);
-    unsigned depth;
-    struct hashtable_directory *directory = directory_of(table, &depth);
-    if (directory != NULL) {
-        pool_free(pool, MEMORY_TABLE, directory, directory_size(depth));
-    }
     hashtable_init(table);
 }
 
@@ -671,18 +689,19 @@ __attribute__((noinline)) static int make_room(struct hashtable *table, struct p
                                                const struct hashtable_type *type, uint64_t hash)
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
-    // Ends: each round makes the segment larger or deeper, and both have a limit.
-    while (segment_count(segment) >= segment_limit(segment.n)) {
-        int error = segment.n < HASHTABLE_BUCKETS_MAX
-                        ? segment_resize(table, pool, hash, buckets_grown(segment.n))
-                        : segment_split(table, pool, type, hash);
-        if (error < 0) {
-            // Fuller than it should be, but perhaps there is room.
-            return segment_count(segment) == segment.n * HASHTABLE_SLOTS ? error : 0;
-        }
+    int error;
+    bool is_full;
+    do {
+        error = segment.n < HASHTABLE_BUCKETS_MAX
+                    ? segment_resize(table, pool, hash, buckets_grown(segment.n))
+                    : segment_split(table, pool, type, hash);
         segment = hashtable_segment(table, hash);
-    }
-    return 0;
+        is_full = segment_count(segment) == segment.n * HASHTABLE_SLOTS;
+        // One step, however little it helps: a segment that should split has room for more
+        // elements than there are bits by which it may. Only one that could not for want of
+        // memory, and is full, takes them at once.
+    } while (error == 0 && is_full);
+    return is_full ? error : 0; // Fuller than it should be, perhaps, but there is room.
 }
 
 int hashtable_insert(struct hashtable *table, struct pool *pool, const struct hashtable_type *type,

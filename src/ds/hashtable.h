@@ -2,6 +2,7 @@
  *
  *   root ──> segment                                  (one segment: up to 254 buckets)
  *   root ──> directory ──> segments by hash prefix    (more: each splits on its own)
+ *   root ──> directory ──> directories ──> segments   (where 256 in one do not part enough)
  *
  *   segment: its word (below) and an array of pages
  *     count     elements in the segment
@@ -21,6 +22,12 @@
  * without touching an element. A full-grown segment splits in two; only that reads
  * the elements' hashes again. No operation does more than that, so none ever pays
  * for the whole table.
+ *
+ * That holds whatever the hashes are. Elements that share a prefix split once an
+ * insertion, until they part; a directory has at most 256 words, and below each there
+ * are some 600 elements or more, or it is merged away: memory is bounded by what the
+ * table holds. Hashes that share 32 bits or more are not parted any further: their
+ * segment takes 1,778 elements, and no more.
  *
  * All pages have one size and stay where they are while the segment grows, splits,
  * shrinks and merges around them: memory never doubles, and however many tables
@@ -66,6 +73,9 @@ struct hashtable {
 struct hashtable_type {
     uint64_t (*hash)(const void *element, const void *context);
     const void *context;
+    // Counts splits that parted nothing, all elements having the next bit of the hash alike: with
+    // good hashes never, so somebody has chosen them. By many threads. NULL: not counted.
+    _Atomic uint64_t *skewed_splits;
 };
 
 /* Whether `element` is the one looked for. */
@@ -109,7 +119,8 @@ static PREFETCH_INLINE void hashtable_prefetch_overflow(const struct hashtable *
 static inline void *hashtable_find(const struct hashtable *table, uint64_t hash,
                                    hashtable_match match, const void *sought);
 
-/* Add an element that is not there yet. 0, or -ENOMEM with nothing changed. */
+/* Add an element that is not there yet. 0, or -ENOMEM with nothing changed. Moves no more than
+ * one segment, of at most HASHTABLE_BUCKETS_MAX * HASHTABLE_SLOTS elements. */
 NODISCARD int hashtable_insert(struct hashtable *table, struct pool *pool,
                                const struct hashtable_type *type, uint64_t hash, void *element);
 
@@ -146,8 +157,8 @@ void hashtable_validate(const struct hashtable *table, const struct hashtable_ty
  * The root and each place of a directory hold a word, loaded whole, so that a
  * reader without the lock gets a pointer and a count that belong together:
  *
- *   bit 63   1: a directory of 2^depth words     0: a segment
- *   62-57    depth: how many bits of the hash came before
+ *   bit 63   1: a directory                      0: a segment
+ *   62-57    depth: it has 2^depth words         depth: how many bits of the hash came before
  *   56-48    n, buckets in the segment, even; 0 when there is none (pointer 0)
  *   47-0     pointer: the directory, or the segment's array of pages
  *
@@ -160,6 +171,7 @@ enum {
     HASHTABLE_PAGE_BUCKETS = 2,        // in a page
     HASHTABLE_BUCKETS_MAX = 254,       // in a segment: 127 pages, whose array takes 1 KiB
     HASHTABLE_BUCKETS_FIRST = 12,      // in a lone segment whose array stands in the table itself
+    HASHTABLE_DIRECTORY_DEPTH_MAX = 8, // Only such full-grown ones have others below them.
 };
 
 #define HASHTABLE_POINTER_MASK ((UINT64_C(1) << 48) - 1)
@@ -179,7 +191,7 @@ struct hashtable_pages {
 };
 
 struct hashtable_directory {
-    uint64_t deepest; // Segments as deep as the directory; without any, it is halved.
+    uint64_t deepest; // What has one word alone: segments, directories. Without any, it is halved.
     _Atomic uint64_t words[];
 };
 
@@ -209,12 +221,13 @@ static inline unsigned hashtable_depth(uint64_t word)
 static inline struct hashtable_segment hashtable_segment(const struct hashtable *table,
                                                          uint64_t hash)
 {
-    // Acquire, twice: pairs with the release stores that publish what is pointed at.
+    // Acquire, each: pairs with the release stores that publish what is pointed at.
     uint64_t word = atomic_load_explicit(&table->root, memory_order_acquire);
-    if (hashtable_is_directory(word)) {
+    while (hashtable_is_directory(word)) {
         const struct hashtable_directory *directory = hashtable_pointer(word);
-        word = atomic_load_explicit(&directory->words[hash >> (64 - hashtable_depth(word))],
-                                    memory_order_acquire);
+        unsigned depth = hashtable_depth(word);
+        word = atomic_load_explicit(&directory->words[hash >> (64 - depth)], memory_order_acquire);
+        hash <<= depth;
     }
     return (struct hashtable_segment){
         .pages = hashtable_pointer(word),

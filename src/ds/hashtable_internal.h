@@ -8,10 +8,11 @@
 
 #include "ds/hashtable.h"
 
-// A tag then ends 24 bits or more above the end of the hash.
-enum { DEPTH_MAX = 24 };
+// A tag then ends 16 bits or more above the end of the hash.
+enum { DEPTH_MAX = 32, LEVELS_MAX = DEPTH_MAX / HASHTABLE_DIRECTORY_DEPTH_MAX };
 
 static_assert(64 - DEPTH_MAX - 16 >= 16, "a cursor's low 16 bits are 0");
+static_assert(LEVELS_MAX * HASHTABLE_DIRECTORY_DEPTH_MAX == DEPTH_MAX, "whole directories");
 
 /* Where an element stands. */
 struct place {
@@ -25,17 +26,54 @@ static inline uint64_t load_root(const struct hashtable *table)
     return atomic_load_explicit(&table->root, memory_order_relaxed);
 }
 
-/* Borrow the directory; NULL when there is none. */
-static inline struct hashtable_directory *directory_of(const struct hashtable *table,
-                                                       unsigned *depth_out)
+/* A directory and where it is. */
+struct level {
+    struct hashtable_directory *directory; // NULL: there is none.
+    _Atomic uint64_t *word; // The one that leads to it, in another directory; NULL: the root.
+    unsigned before;        // Bits of the hash that came before,
+    unsigned depth;         // and that it takes itself.
+};
+
+/* Which of the directory's words the hash leads to. */
+static inline size_t level_index(struct level level, uint64_t hash)
 {
-    uint64_t root = load_root(table);
-    if (!hashtable_is_directory(root)) {
-        *depth_out = 0;
-        return NULL;
+    return hash << level.before >> (64 - level.depth);
+}
+
+/* The directories that a hash leads through, the root's first. Returns how many. */
+static inline unsigned levels_of(const struct hashtable *table, uint64_t hash,
+                                 struct level levels[LEVELS_MAX])
+{
+    unsigned count = 0;
+    unsigned before = 0;
+    _Atomic uint64_t *at = NULL;
+    uint64_t word = load_root(table);
+    while (hashtable_is_directory(word)) {
+        ASSERT(count < LEVELS_MAX);
+        struct level *level = &levels[count++];
+        *level = (struct level){.directory = hashtable_pointer(word),
+                                .word = at,
+                                .before = before,
+                                .depth = hashtable_depth(word)};
+        at = &level->directory->words[level_index(*level, hash)];
+        word = atomic_load_explicit(at, memory_order_relaxed);
+        before += level->depth;
     }
-    *depth_out = hashtable_depth(root);
-    return hashtable_pointer(root);
+    return count;
+}
+
+/* The last of them: the directory that the hash's segment is in. */
+static inline struct level level_of(const struct hashtable *table, uint64_t hash)
+{
+    struct level levels[LEVELS_MAX];
+    unsigned count = levels_of(table, hash, levels);
+    return count == 0 ? (struct level){.directory = NULL} : levels[count - 1];
+}
+
+/* Whether `position`, the end of a segment below the directory, ends it too. */
+static inline bool level_ends(struct level level, uint64_t position)
+{
+    return position << level.before == 0;
 }
 
 static inline uint64_t directory_word(const struct hashtable_directory *directory, size_t i)

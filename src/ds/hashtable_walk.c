@@ -16,11 +16,15 @@ size_t hashtable_memory(const struct hashtable *table)
     size_t bytes = 0;
     uint64_t position = 0;
     do {
+        struct level levels[LEVELS_MAX];
+        unsigned count = levels_of(table, position, levels);
         struct hashtable_segment segment = segment_at(table, &position);
         bytes += segment.n * sizeof(struct hashtable_bucket) + array_size(segment.n, segment.depth);
+        while (count > 0 && level_ends(levels[--count], position)) {
+            bytes += directory_size(levels[count].depth);
+        }
     } while (position != 0);
-    unsigned depth;
-    return directory_of(table, &depth) == NULL ? bytes : bytes + directory_size(depth);
+    return bytes;
 }
 
 /* ---- walking ---- */
@@ -167,36 +171,44 @@ static void validate_segment(struct hashtable_segment segment, uint64_t position
     }
 }
 
-/* Each segment's word stands in all its places and nowhere else. */
-static void validate_directory(const struct hashtable_directory *directory, unsigned depth)
+/* Each segment's word is in all its places and nowhere else; each directory below has one. */
+static void validate_directory(struct level level)
 {
-    ASSERT(depth >= 1 && depth <= DEPTH_MAX);
+    ASSERT(level.depth >= 1 && level.depth <= HASHTABLE_DIRECTORY_DEPTH_MAX);
+    unsigned bottom = level.before + level.depth;
+    ASSERT(bottom <= DEPTH_MAX);
     size_t deepest = 0;
-    for (size_t i = 0; i < (size_t)1 << depth;) {
-        uint64_t word = directory_word(directory, i);
-        ASSERT(!hashtable_is_directory(word) && hashtable_depth(word) <= depth);
-        size_t run = (size_t)1 << (depth - hashtable_depth(word));
+    for (size_t i = 0; i < (size_t)1 << level.depth;) {
+        uint64_t word = directory_word(level.directory, i);
+        if (hashtable_is_directory(word)) {
+            ASSERT(level.depth == HASHTABLE_DIRECTORY_DEPTH_MAX);
+            deepest++;
+            i++;
+            continue;
+        }
+        ASSERT(hashtable_depth(word) >= level.before && hashtable_depth(word) <= bottom);
+        size_t run = (size_t)1 << (bottom - hashtable_depth(word));
         ASSERT(i % run == 0);
         for (size_t end = i + run; i < end; i++) {
-            ASSERT(directory_word(directory, i) == word);
+            ASSERT(directory_word(level.directory, i) == word);
         }
         deepest += run == 1;
     }
-    ASSERT(deepest == directory->deepest);
+    ASSERT(deepest == level.directory->deepest);
 }
 
 void hashtable_validate(const struct hashtable *table, const struct hashtable_type *type)
 {
-    unsigned depth;
-    const struct hashtable_directory *directory = directory_of(table, &depth);
-    if (directory != NULL) {
-        validate_directory(directory, depth);
-    } else {
-        ASSERT(hashtable_depth(load_root(table)) == 0);
-    }
     uint64_t position = 0;
     do {
+        struct level levels[LEVELS_MAX];
+        unsigned count = levels_of(table, position, levels);
         uint64_t inside = position;
-        validate_segment(segment_at(table, &position), inside, type);
+        struct hashtable_segment segment = segment_at(table, &position);
+        ASSERT(count > 0 || segment.depth == 0);
+        validate_segment(segment, inside, type);
+        while (count > 0 && level_ends(levels[--count], position)) {
+            validate_directory(levels[count]);
+        }
     } while (position != 0);
 }

@@ -13,7 +13,9 @@ struct element {
 
 static uint64_t element_hash(const void *element, const void *context)
 {
-    (void)context;
+    if (context != NULL) {
+        ++*(uint64_t *)(uintptr_t)context; // How often a table asked.
+    }
     return ((const struct element *)element)->hash;
 }
 
@@ -243,6 +245,88 @@ TEST(hashes_that_share_a_long_prefix_split_until_they_part)
     hashtable_validate(&f.table, &type);
     remove_range(&f, 0, f.size);
     ck_assert_uint_eq(hashtable_memory(&f.table), 0);
+    teardown(&f);
+}
+
+/* Insert all, each with a look at how many elements' hashes were asked for, and take them out
+ * again. Memory stays below `bytes_max` an element from a full segment on. */
+static void check_bounds(struct fixture *f, size_t bytes_max, uint64_t *skewed_out)
+{
+    uint64_t asked = 0;
+    _Atomic uint64_t skewed = 0;
+    const struct hashtable_type watched = {
+        .hash = element_hash, .context = &asked, .skewed_splits = &skewed};
+    for (size_t i = 0; i < f->size; i++) {
+        struct element *element = &f->elements[i];
+        uint64_t before = asked;
+        ASSERT(hashtable_insert(&f->table, f->pool, &watched, element->hash, element) == 0);
+        ASSERT(asked - before <= (uint64_t)HASHTABLE_BUCKETS_MAX * HASHTABLE_SLOTS);
+        pool_quiesce(f->pool);
+        if (i > 1000 && i % 500 == 0) {
+            ASSERT(hashtable_memory(&f->table) <= i * bytes_max);
+        }
+    }
+    *skewed_out = skewed;
+    hashtable_validate(&f->table, &type);
+    ck_assert_uint_le(live_bytes(f), f->size * bytes_max);
+    for (size_t i = 0; i < f->size; i += 7) {
+        ASSERT(find(f, &f->elements[i]) == &f->elements[i]);
+    }
+    for (size_t i = 0; i < f->size; i++) {
+        remove_range(f, i, i + 1);
+        if (f->size - i > 1000 && i % 500 == 0) {
+            ASSERT(hashtable_memory(&f->table) <= (f->size - i) * bytes_max);
+        }
+    }
+    ck_assert_uint_eq(live_bytes(f), 0);
+}
+
+TEST(memory_and_work_are_bounded_by_what_is_held_whatever_the_hashes_are)
+{
+    enum { CHOSEN = 36 * 1000 };
+    static const unsigned equal_bits[] = {9, 16, 22, 26};
+    for (size_t i = 0; i < sizeof equal_bits / sizeof equal_bits[0]; i++) {
+        struct fixture f = setup(CHOSEN);
+        for (size_t j = 0; j < f.size; j++) {
+            f.elements[j].hash = f.elements[j].hash >> equal_bits[i] | UINT64_C(5) << 61;
+        }
+        uint64_t skewed;
+        check_bounds(&f, 24, &skewed);
+        ck_assert_uint_ge(skewed, equal_bits[i] - 3);
+        teardown(&f);
+    }
+}
+
+TEST(good_hashes_never_split_askew)
+{
+    struct fixture f = setup(MANY);
+    uint64_t skewed;
+    check_bounds(&f, 24, &skewed);
+    ck_assert_uint_eq(skewed, 0);
+    teardown(&f);
+}
+
+TEST(what_is_left_of_a_large_table_keeps_no_large_directory)
+{
+    struct fixture f = setup(MANY);
+    insert_all(&f);
+    // All go but those of the deepest segment, of which some have the longest way to it.
+    size_t left = 0;
+    for (size_t i = 0; i < MANY; i++) {
+        if (f.elements[i].hash >> 56 == 0) {
+            left++;
+        } else {
+            remove_range(&f, i, i + 1);
+        }
+    }
+    ck_assert_uint_ge(left, 500);
+    ck_assert_uint_le(hashtable_memory(&f.table), left * 24);
+    hashtable_validate(&f.table, &type);
+    for (size_t i = 0; i < MANY; i++) {
+        if (f.elements[i].hash >> 56 == 0) {
+            remove_range(&f, i, i + 1);
+        }
+    }
     teardown(&f);
 }
 
