@@ -117,6 +117,10 @@ static int segment_create(struct hashtable *table, struct pool *pool,
             return -ENOMEM;
         }
         segment->pages->count = 0;
+        if (segment_is_last(segment->n, segment->depth)) {
+            segment->pages->chained = 0;
+            *chain_first(*segment) = NULL;
+        }
     }
     return 0;
 }
@@ -140,6 +144,7 @@ static void array_retire(struct pool *pool, struct hashtable_segment segment)
 
 static void segment_free(struct pool *pool, struct hashtable_segment segment)
 {
+    chain_free(pool, segment);
     for (unsigned b = 0; b < segment.n; b += HASHTABLE_PAGE_BUCKETS) {
         pool_free(pool, MEMORY_TABLE, hashtable_bucket(segment, b), PAGE_SIZE);
     }
@@ -669,6 +674,10 @@ static void segment_visit(struct hashtable_segment segment, hashtable_visit visi
             }
         }
     }
+    struct chain_walk walk = chain_begin(segment);
+    for (const uint64_t *slot; (slot = chain_next(&walk)) != NULL;) {
+        visit(hashtable_pointer(*slot), context);
+    }
 }
 
 void hashtable_drain(struct hashtable *table, struct pool *pool, hashtable_visit visit,
@@ -710,10 +719,13 @@ int hashtable_insert(struct hashtable *table, struct pool *pool, const struct ha
     struct hashtable_segment segment = hashtable_segment(table, hash);
     if (UNLIKELY(segment_count(segment) >= segment_limit(segment.n))) {
         int error = make_room(table, pool, type, hash);
-        if (error < 0) {
-            return error;
-        }
         segment = hashtable_segment(table, hash);
+        if (error < 0) {
+            return segment_is_last(segment.n, segment.depth)
+                       ? chain_push(pool, segment,
+                                    make_slot(hashtable_tag(hash, segment.depth), element))
+                       : error;
+        }
     }
     segment_put(segment, make_slot(hashtable_tag(hash, segment.depth), element));
     return 0;
@@ -724,8 +736,28 @@ void hashtable_replace(struct hashtable *table, uint64_t hash, const void *old_e
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
     uint64_t tag = hashtable_tag(hash, segment.depth);
+    uint64_t *chained = chain_find(segment, make_slot(tag, old_element));
+    if (UNLIKELY(chained != NULL)) {
+        *chained = make_slot(tag, new_element);
+        return;
+    }
     struct place place = segment_find(segment, tag, old_element);
     set_slot(hashtable_bucket(segment, place.bucket), place.slot, make_slot(tag, new_element));
+}
+
+/* Take a slot out of a segment that has a chain. */
+__attribute__((noinline)) static void
+remove_with_chain(struct pool *pool, struct hashtable_segment segment, uint64_t slot)
+{
+    uint64_t *chained = chain_find(segment, slot);
+    if (chained != NULL) {
+        struct chain_walk newest = chain_begin(segment);
+        *chained = *chain_next(&newest);
+        (void)chain_pop(pool, segment);
+        return;
+    }
+    segment_vacate(segment, segment_find(segment, slot >> 48, hashtable_pointer(slot)));
+    segment_put(segment, chain_pop(pool, segment));
 }
 
 void hashtable_remove(struct hashtable *table, struct pool *pool, uint64_t hash,
@@ -733,6 +765,10 @@ void hashtable_remove(struct hashtable *table, struct pool *pool, uint64_t hash,
 {
     struct hashtable_segment segment = hashtable_segment(table, hash);
     uint64_t tag = hashtable_tag(hash, segment.depth);
+    if (UNLIKELY(chain_count(segment) > 0)) {
+        remove_with_chain(pool, segment, make_slot(tag, element));
+        return;
+    }
     segment_vacate(segment, segment_find(segment, tag, element));
     if (UNLIKELY(segment_count(segment) * 8 < segment_limit(segment.n) * 5)) {
         segment_shrink(table, pool, hash);

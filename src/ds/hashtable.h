@@ -26,8 +26,9 @@
  * That holds whatever the hashes are. Elements that share a prefix split once an
  * insertion, until they part; a directory has at most 256 words, and below each there
  * are some 600 elements or more, or it is merged away: memory is bounded by what the
- * table holds. Hashes that share 32 bits or more are not parted any further: their
- * segment takes 1,778 elements, and no more.
+ * table holds. Hashes that share 32 bits or more are not parted any further: what does
+ * not fit into their segment is chained to it, up to 65,535 elements, and a lookup goes
+ * through them all.
  *
  * All pages have one size and stay where they are while the segment grows, splits,
  * shrinks and merges around them: memory never doubles, and however many tables
@@ -119,7 +120,8 @@ static PREFETCH_INLINE void hashtable_prefetch_overflow(const struct hashtable *
 static inline void *hashtable_find(const struct hashtable *table, uint64_t hash,
                                    hashtable_match match, const void *sought);
 
-/* Add an element that is not there yet. 0, or -ENOMEM with nothing changed. Moves no more than
+/* Add an element that is not there yet. 0, or -ENOMEM with nothing changed (also when it
+ * belongs to a segment whose chain is as long as can be). Moves no more than
  * one segment, of at most HASHTABLE_BUCKETS_MAX * HASHTABLE_SLOTS elements. */
 NODISCARD int hashtable_insert(struct hashtable *table, struct pool *pool,
                                const struct hashtable_type *type, uint64_t hash, void *element);
@@ -172,6 +174,7 @@ enum {
     HASHTABLE_BUCKETS_MAX = 254,       // in a segment: 127 pages, whose array takes 1 KiB
     HASHTABLE_BUCKETS_FIRST = 12,      // in a lone segment whose array stands in the table itself
     HASHTABLE_DIRECTORY_DEPTH_MAX = 8, // Only such full-grown ones have others below them.
+    HASHTABLE_DEPTH_MAX = 32,          // of a segment. A tag then ends 16 bits above the end.
 };
 
 #define HASHTABLE_POINTER_MASK ((UINT64_C(1) << 48) - 1)
@@ -185,8 +188,9 @@ static_assert(sizeof(struct hashtable_bucket) == 64, "a bucket is one cache line
 static_assert(sizeof(struct hashtable) == 64, "tables can stand in one cache line each");
 
 struct hashtable_pages {
-    uint32_t count;  // Elements in the segment. Only for the holder of the lock.
-    uint32_t unused; // In a table, its owner's lock.
+    // Only for the holder of the lock:
+    uint32_t count;   // Elements in the buckets.
+    uint32_t chained; // And in the chain, where one may be. In a table, its owner's lock.
     struct hashtable_bucket *_Atomic page[];
 };
 
@@ -392,6 +396,10 @@ static PREFETCH_INLINE void hashtable_prefetch_overflow(const struct hashtable *
     }
 }
 
+/* The rest of hashtable_find where a segment is as deep as can be. */
+void *hashtable_find_chained(struct hashtable_segment segment, uint64_t tag, hashtable_match match,
+                             const void *sought);
+
 static inline void *hashtable_find(const struct hashtable *table, uint64_t hash,
                                    hashtable_match match, const void *sought)
 {
@@ -408,9 +416,11 @@ static inline void *hashtable_find(const struct hashtable *table, uint64_t hash,
             }
         }
         if (LIKELY(hashtable_overflow(bucket) == 0)) {
-            return NULL;
+            break;
         }
         at = hashtable_next(at, segment.n);
     }
-    return NULL;
+    return LIKELY(segment.depth < HASHTABLE_DEPTH_MAX)
+               ? NULL
+               : hashtable_find_chained(segment, tag, match, sought);
 }

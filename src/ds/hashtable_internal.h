@@ -1,6 +1,7 @@
-/* hashtable_internal.h - what the two halves of the hash table share.
+/* hashtable_internal.h - what the parts of the hash table share.
  *
- * hashtable.c changes tables, hashtable_walk.c goes through them.
+ * hashtable.c changes tables, hashtable_walk.c goes through them, hashtable_chain.c has what
+ * finds no place in its segment.
  *
  * Threads: the caller holds the lock of the table.
  */
@@ -8,8 +9,13 @@
 
 #include "ds/hashtable.h"
 
-// A tag then ends 16 bits or more above the end of the hash.
-enum { DEPTH_MAX = 32, LEVELS_MAX = DEPTH_MAX / HASHTABLE_DIRECTORY_DEPTH_MAX };
+enum {
+    DEPTH_MAX = HASHTABLE_DEPTH_MAX,
+    LEVELS_MAX = DEPTH_MAX / HASHTABLE_DIRECTORY_DEPTH_MAX,
+    CHAIN_SLOTS = 15,
+    CHAIN_MAX =
+        65535, // Elements: a lookup that goes through them stays below a millisecond or two.
+};
 
 static_assert(64 - DEPTH_MAX - 16 >= 16, "a cursor's low 16 bits are 0");
 static_assert(LEVELS_MAX * HASHTABLE_DIRECTORY_DEPTH_MAX == DEPTH_MAX, "whole directories");
@@ -91,6 +97,12 @@ static inline unsigned segment_count(struct hashtable_segment segment)
     return segment.n == 0 ? 0 : (unsigned)segment.pages->count;
 }
 
+/* Whether a segment is as deep and large as can be, and so may have a chain. */
+static inline bool segment_is_last(unsigned n, unsigned depth)
+{
+    return depth == DEPTH_MAX && n == HASHTABLE_BUCKETS_MAX;
+}
+
 /* Bytes of the array of pages of a segment of n buckets, or 0 where the array stands in
  * the table itself. Few different sizes, so that it is seldom replaced, and none that
  * lies across cache lines for nothing. */
@@ -100,7 +112,7 @@ static inline size_t array_size(unsigned n, unsigned depth)
     if (depth == 0 && n <= HASHTABLE_BUCKETS_FIRST) {
         return 0;
     }
-    unsigned words = 1 + n / HASHTABLE_PAGE_BUCKETS;
+    unsigned words = 1 + n / HASHTABLE_PAGE_BUCKETS + segment_is_last(n, depth);
     words = words <= WORDS_MIN ? WORDS_MIN : 1U << (32 - __builtin_clz(words - 1));
     return n == 0 ? 0 : words * sizeof(uint64_t);
 }
@@ -145,3 +157,65 @@ static inline struct hashtable_segment segment_at(const struct hashtable *table,
     *position = segment.depth == 0 ? 0 : (*position & ~(width - 1)) + width;
     return segment;
 }
+
+/* ---- chains ----
+ *
+ *   array of a segment that is as deep and large as can be:
+ *     count, chained │ page[0] ... page[126] │ first ──> chain page ──> chain page ...
+ *
+ * Slots as in buckets, in no order; all pages but the first are full. While there is a
+ * chain, there is no free slot in the buckets. Only the holder of the lock reads it. */
+
+struct chain_page {
+    struct chain_page *next;
+    uint64_t slots[CHAIN_SLOTS];
+};
+
+static inline uint32_t chain_count(struct hashtable_segment segment)
+{
+    return LIKELY(!segment_is_last(segment.n, segment.depth)) ? 0 : segment.pages->chained;
+}
+
+/* Where a last segment's first page of the chain is noted. */
+static inline struct chain_page **chain_first(struct hashtable_segment segment)
+{
+    enum { PAGES = HASHTABLE_BUCKETS_MAX / HASHTABLE_PAGE_BUCKETS };
+    char *behind = (char *)segment.pages + sizeof(struct hashtable_pages) + PAGES * sizeof(void *);
+    return (struct chain_page **)(void *)behind;
+}
+
+struct chain_walk {
+    struct chain_page *page; // NULL at the end.
+    unsigned left;           // Slots of it that were not visited.
+};
+
+static inline struct chain_walk chain_begin(struct hashtable_segment segment)
+{
+    uint32_t count = chain_count(segment);
+    return count == 0 ? (struct chain_walk){.page = NULL}
+                      : (struct chain_walk){.page = *chain_first(segment),
+                                            .left = (count - 1) % CHAIN_SLOTS + 1};
+}
+
+/* The next slot; NULL at the end. */
+static inline uint64_t *chain_next(struct chain_walk *walk)
+{
+    if (walk->page != NULL && walk->left == 0) {
+        *walk = (struct chain_walk){.page = walk->page->next, .left = CHAIN_SLOTS};
+    }
+    return walk->page == NULL ? NULL : &walk->page->slots[--walk->left];
+}
+
+/* Add a slot to a last segment's chain. 0, or -ENOMEM with nothing changed. */
+NODISCARD int chain_push(struct pool *pool, struct hashtable_segment segment, uint64_t slot);
+
+/* Take the newest slot out of a chain; there is one. */
+uint64_t chain_pop(struct pool *pool, struct hashtable_segment segment);
+
+/* Where a slot of that content is in the chain; NULL when it is not there. */
+uint64_t *chain_find(struct hashtable_segment segment, uint64_t slot);
+
+void chain_free(struct pool *pool, struct hashtable_segment segment);
+
+/* Bytes of the chain. */
+size_t chain_size(struct hashtable_segment segment);

@@ -6,7 +6,8 @@ size_t hashtable_count(const struct hashtable *table)
     size_t count = 0;
     uint64_t position = 0;
     do {
-        count += segment_count(segment_at(table, &position));
+        struct hashtable_segment segment = segment_at(table, &position);
+        count += segment_count(segment) + chain_count(segment);
     } while (position != 0);
     return count;
 }
@@ -20,6 +21,7 @@ size_t hashtable_memory(const struct hashtable *table)
         unsigned count = levels_of(table, position, levels);
         struct hashtable_segment segment = segment_at(table, &position);
         bytes += segment.n * sizeof(struct hashtable_bucket) + array_size(segment.n, segment.depth);
+        bytes += chain_size(segment);
         while (count > 0 && level_ends(levels[--count], position)) {
             bytes += directory_size(levels[count].depth);
         }
@@ -44,11 +46,25 @@ struct scan {
     void *context;
 };
 
+/* Visit a slot's element if its home is bucket `home` and its hash not before the cursor.
+ * Returns whether. */
+static bool scan_slot(const struct scan *scan, struct hashtable_segment segment, unsigned home,
+                      uint64_t slot)
+{
+    void *element = hashtable_pointer(slot);
+    if (slot == 0 || hashtable_home(slot >> 48, segment.n) != home ||
+        (home_position(segment, scan->cursor, home) < scan->cursor &&
+         scan->type->hash(element, scan->type->context) < scan->cursor)) {
+        return false;
+    }
+    scan->visit(element, scan->context);
+    return true;
+}
+
 /* Visit the elements whose home is bucket `home` and whose hash is not before the
  * cursor. Returns how many. */
 static size_t scan_home(const struct scan *scan, struct hashtable_segment segment, unsigned home)
 {
-    bool all = home_position(segment, scan->cursor, home) >= scan->cursor;
     size_t visited = 0;
     unsigned at = home;
     for (unsigned met = 0; met < segment.n; met++) {
@@ -56,17 +72,15 @@ static size_t scan_home(const struct scan *scan, struct hashtable_segment segmen
         at = hashtable_next(at, segment.n);
         bucket_prefetch_elements(hashtable_bucket(segment, at));
         for (unsigned i = 0; i < HASHTABLE_SLOTS; i++) {
-            uint64_t slot = hashtable_slot(bucket, i);
-            void *element = hashtable_pointer(slot);
-            if (slot != 0 && hashtable_home(slot >> 48, segment.n) == home &&
-                (all || scan->type->hash(element, scan->type->context) >= scan->cursor)) {
-                scan->visit(element, scan->context);
-                visited++;
-            }
+            visited += scan_slot(scan, segment, home, hashtable_slot(bucket, i));
         }
         if (hashtable_overflow(bucket) == 0) {
             break;
         }
+    }
+    struct chain_walk walk = chain_begin(segment);
+    for (const uint64_t *slot; (slot = chain_next(&walk)) != NULL;) {
+        visited += scan_slot(scan, segment, home, *slot);
     }
     return visited;
 }
@@ -107,6 +121,21 @@ static void *first_element(const struct hashtable *table, uint64_t hash)
     return NULL;
 }
 
+/* An element of a segment's chain, so often that each is as likely as one in the buckets; else
+ * NULL. */
+static void *random_chained(struct hashtable_segment segment, struct random *random)
+{
+    uint32_t chained = chain_count(segment);
+    uint64_t chosen = chained == 0 ? 0 : random_below(random, chained + segment_count(segment));
+    struct chain_walk walk = chain_begin(segment);
+    for (const uint64_t *slot; chosen < chained && (slot = chain_next(&walk)) != NULL;) {
+        if (chosen-- == 0) {
+            return hashtable_pointer(*slot);
+        }
+    }
+    return NULL;
+}
+
 void *hashtable_random(const struct hashtable *table, struct random *random)
 {
     enum { TRIES = 64 }; // Each hits with 1 in 8 or better unless segments are empty.
@@ -116,6 +145,10 @@ void *hashtable_random(const struct hashtable *table, struct random *random)
         struct hashtable_segment segment = hashtable_segment(table, hash);
         if (segment.n == 0) {
             continue;
+        }
+        void *chained = random_chained(segment, random);
+        if (UNLIKELY(chained != NULL)) {
+            return chained;
         }
         unsigned bucket = hashtable_home(hashtable_tag(hash, segment.depth), segment.n);
         unsigned slot = (unsigned)random_below(random, HASHTABLE_SLOTS);
@@ -129,19 +162,40 @@ void *hashtable_random(const struct hashtable *table, struct random *random)
 
 /* ---- validation ---- */
 
+/* What a slot must be that leads to an element of that hash, in a segment that holds
+ * `position`. */
+static void validate_slot(struct hashtable_segment segment, uint64_t slot, uint64_t position,
+                          uint64_t hash)
+{
+    ASSERT(slot >> 48 == hashtable_tag(hash, segment.depth));
+    ASSERT(segment.depth == 0 || (hash ^ position) >> (64 - segment.depth) == 0);
+}
+
 /* Check one element of a segment that holds `position`, and count it past the
  * buckets it went by. */
 static void validate_element(struct hashtable_segment segment, struct place place,
                              uint64_t position, uint64_t hash, uint16_t *overflow)
 {
     uint64_t slot = hashtable_slot(hashtable_bucket(segment, place.bucket), place.slot);
-    ASSERT(slot >> 48 == hashtable_tag(hash, segment.depth));
-    ASSERT(segment.depth == 0 || (hash ^ position) >> (64 - segment.depth) == 0);
+    validate_slot(segment, slot, position, hash);
     unsigned at = hashtable_home(slot >> 48, segment.n);
     for (; at != place.bucket; at = hashtable_next(at, segment.n)) {
         ASSERT(hashtable_overflow(hashtable_bucket(segment, at)) > 0); // A lookup goes on here.
         overflow[at]++;
     }
+}
+
+static void validate_chain(struct hashtable_segment segment, uint64_t position,
+                           const struct hashtable_type *type)
+{
+    uint32_t count = 0;
+    struct chain_walk walk = chain_begin(segment);
+    for (const uint64_t *slot; (slot = chain_next(&walk)) != NULL; count++) {
+        validate_slot(segment, *slot, position,
+                      type->hash(hashtable_pointer(*slot), type->context));
+    }
+    ASSERT(count == chain_count(segment) && count <= CHAIN_MAX);
+    ASSERT(count == 0 || segment_count(segment) == segment.n * HASHTABLE_SLOTS);
 }
 
 static void validate_segment(struct hashtable_segment segment, uint64_t position,
@@ -207,6 +261,7 @@ void hashtable_validate(const struct hashtable *table, const struct hashtable_ty
         struct hashtable_segment segment = segment_at(table, &position);
         ASSERT(count > 0 || segment.depth == 0);
         validate_segment(segment, inside, type);
+        validate_chain(segment, inside, type);
         while (count > 0 && level_ends(levels[--count], position)) {
             validate_directory(levels[count]);
         }

@@ -150,3 +150,26 @@ TEST(removing_works_without_memory)
         teardown(f);
     }
 }
+
+TEST(a_chain_grows_or_stays_as_it_was)
+{
+    struct fixture *f = setup();
+    for (size_t i = 0; i < SIZE; i++) {
+        f->hashes[i] = UINT64_C(0x1234567890abcdef);
+    }
+    for (long n = 0; f->count < SIZE; n = (n + 1) % ALLOCATIONS_MAX) {
+        uint64_t *element = &f->hashes[f->count];
+        pool_fail_after(f->pool, n);
+        int error = hashtable_insert(&f->table, f->pool, &type, *element, element);
+        pool_quiesce(f->pool);
+        ASSERT(error == 0 || (error == -ENOMEM && IS_CHECKED));
+        f->failures += error < 0;
+        f->count += error == 0;
+        if (f->count % 1024 == 1) {
+            check_holds(f, 0, f->count);
+        }
+    }
+    ck_assert_int_eq(f->failures > 0, IS_CHECKED);
+    remove_all(f, 0);
+    teardown(f);
+}

@@ -385,7 +385,7 @@ TEST(each_output_bit_depends_on_each_input_bit)
                 uint64_t changed = hash_bytes(&secrets[way], input) ^ plain;
                 words[bit / 64] ^= UINT64_C(1) << bit % 64;
                 for (size_t out = 0; out < 64; out++) {
-                    flips[bit][out] += changed >> out & 1;
+                    flips[bit][out] += (uint32_t)(changed >> out & 1);
                 }
             }
         }
