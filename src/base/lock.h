@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 /* What a waiter waits for. */
-enum wait_reason { WAIT_FOR_LOCK, WAIT_FOR_MEMORY };
+enum wait_reason { WAIT_FOR_LOCK, WAIT_FOR_MEMORY, WAIT_FOR_BARRIER, WAIT_FOR_KEY };
 
 struct waiter {
     struct waiter *next;

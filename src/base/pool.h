@@ -179,6 +179,19 @@ void pool_rest(struct pool *pool, size_t objects);
  * short sleeps; quiesces the caller too. For background threads only. */
 void pool_synchronize(struct pool *pool);
 
+/* The depot's epoch: it rises with each retirement and each depot_advance. Acquire: who sees a
+ * number sees what was written before it was made. */
+uint64_t depot_epoch(const struct depot *depot);
+
+/* Raise it; returns the number before. Sequentially consistent, with a fence behind it, as
+ * pool_online has: of a thread that comes online and one that advances and then asks
+ * pool_has_passed, at least one sees what the other has written before. */
+uint64_t depot_advance(struct depot *depot);
+
+/* Whether a pool's thread, any other's, is offline or has passed a quiescent point since the
+ * depot's epoch rose above `epoch`. Acquire: what it wrote before is seen. */
+bool pool_has_passed(const struct pool *pool, uint64_t epoch);
+
 /* Give the cached free objects back to the depot (before a long sleep). */
 void pool_flush(struct pool *pool);
 

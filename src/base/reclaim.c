@@ -116,6 +116,23 @@ void pool_online(struct pool *pool)
     }
 }
 
+uint64_t depot_epoch(const struct depot *depot)
+{
+    return atomic_load_explicit(&depot->epoch, memory_order_acquire);
+}
+
+uint64_t depot_advance(struct depot *depot)
+{
+    uint64_t epoch = atomic_fetch_add_explicit(&depot->epoch, 1, memory_order_seq_cst);
+    atomic_thread_fence(memory_order_seq_cst); // Pairs with pool_online.
+    return epoch;
+}
+
+bool pool_has_passed(const struct pool *pool, uint64_t epoch)
+{
+    return atomic_load_explicit(&pool->seen, memory_order_seq_cst) > epoch;
+}
+
 void pool_synchronize(struct pool *pool)
 {
     struct depot *depot = pool->depot;

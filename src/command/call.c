@@ -3,6 +3,7 @@
 #include "base/number.h"
 #include "command/handler.h"
 #include "proto/http.h"
+#include "store/barrier.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -130,6 +131,12 @@ enum call_outcome call_begin(struct call *call, struct waiter *waiter)
     if (UNLIKELY(!access_lock(access, call->shards, call->shard_count, waiter))) {
         return CALL_WAITS;
     }
+    bool writes = (command->flags & COMMAND_WRITES) != 0;
+    if (UNLIKELY((access->observers & OBSERVES_BARRIER) != 0) && !barrier_pass(access, writes)) {
+        access_unlock(access, call->shards, call->shard_count);
+        barrier_park(access->keyspace, waiter);
+        return CALL_WAITS;
+    }
     if (UNLIKELY(!call_may_edit(call, waiter))) {
         access_unlock(access, call->shards, call->shard_count);
         return CALL_WAITS;
@@ -164,6 +171,7 @@ enum call_outcome call_run(struct call *call, struct reply *reply)
 void call_end(struct call *call)
 {
     if (LIKELY(!is_mistake(call))) {
+        access_check_told(&call->access);
         access_unlock(&call->access, call->shards, call->shard_count);
     }
 }

@@ -24,6 +24,7 @@
 #include "command/command.h"
 #include "proto/reply.h"
 #include "store/access.h"
+#include "store/effects.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -94,7 +95,6 @@ struct call_context {
     const struct command_table *commands;
     struct keyspace *keyspace;
     struct store_thread *thread;
-    struct effects *effects;
     struct server *server; // For handlers of admin/; opaque elsewhere, NULL in tests.
     uint64_t now_ms;
     struct key_space space; // Lent for as long as the calls are in use.
@@ -155,15 +155,23 @@ void *call_defer(struct call *call, call_job job, size_t size);
 /* Whether anybody listens to effects: ask before preparing one. */
 static inline bool call_has_listener(const struct call *call)
 {
-    return UNLIKELY(call->access.effects != NULL);
+    return UNLIKELY((call->access.observers & OBSERVES_EFFECTS) != 0);
 }
 
-/* Tell the effects' listener, if any, that this command was done. */
-static inline void call_effect(struct call *call, const struct bytes *argv, uint32_t argc)
+/* Tell who listens that this command was done; event.keys says which arguments are keys. */
+static inline void call_effect(struct call *call, struct effect_event event,
+                               const struct bytes *argv, uint32_t argc)
 {
-    struct effects *effects = call->access.effects;
-    if (UNLIKELY(effects != NULL)) {
-        effects->append(effects, call->access.db, argv, argc);
+    if (call_has_listener(call)) {
+        effects_tell(&call->access, event, argv, argc);
+    }
+}
+
+/* The value under the call's first key was changed in place: tell who listens. */
+static inline void call_touch(struct call *call)
+{
+    if (UNLIKELY(call->access.observers != 0)) {
+        keyspace_touch(&call->access, call->keys);
     }
 }
 

@@ -2,7 +2,7 @@
 
 #include "base/number.h"
 
-void effect_set(struct call *call, const struct key *key)
+void effect_set(struct call *call, const struct key *key, const char *event)
 {
     if (!call_has_listener(call)) {
         return;
@@ -19,13 +19,23 @@ void effect_set(struct call *call, const struct key *key)
         BYTES("PXAT"),
         bytes_make(digits, number_format_unsigned(deadline_ms, digits)),
     };
-    call_effect(call, effect, deadline_ms == 0 ? 3 : 5);
+    call_effect(call, (struct effect_event){event, EFFECT_STRING, EFFECT_ONE_KEY}, effect,
+                deadline_ms == 0 ? 3 : 5);
 }
 
 void effect_delete(struct call *call, const struct key *key)
 {
     const struct bytes effect[] = {BYTES("DEL"), key->name};
-    call_effect(call, effect, 2);
+    call_effect(call, (struct effect_event){"del", EFFECT_GENERIC, EFFECT_ONE_KEY}, effect, 2);
+}
+
+void effect_event(struct call *call, const struct key *key, const char *event,
+                  enum effect_class class)
+{
+    if (call_has_listener(call)) {
+        effects_tell_event(&call->access, (struct effect_event){event, class, EFFECT_ONE_KEY},
+                           key->name);
+    }
 }
 
 void effect_deadline(struct call *call, const struct key *key, uint64_t deadline_ms)
@@ -36,7 +46,7 @@ void effect_deadline(struct call *call, const struct key *key, uint64_t deadline
     char digits[NUMBER_INTEGER_SIZE_MAX];
     size_t size = number_format_unsigned(deadline_ms, digits);
     const struct bytes effect[] = {BYTES("PEXPIREAT"), key->name, bytes_make(digits, size)};
-    call_effect(call, effect, 3);
+    call_effect(call, (struct effect_event){"expire", EFFECT_GENERIC, EFFECT_ONE_KEY}, effect, 3);
 }
 
 bool effect_list_begin(struct effect_list *list, struct call *call, const char *name,
@@ -65,13 +75,13 @@ bool effect_list_begin(struct effect_list *list, struct call *call, const char *
     return true;
 }
 
-void effect_list_end(struct effect_list *list, struct call *call)
+void effect_list_end(struct effect_list *list, struct call *call, struct effect_event event)
 {
     if (LIKELY(list->argv == NULL)) {
         return;
     }
     if (list->argc > list->argc_empty) {
-        call_effect(call, list->argv, list->argc);
+        call_effect(call, event, list->argv, list->argc);
     }
     if (list->argv != list->inline_argv) {
         pool_free(call->access.thread->pool, MEMORY_JOB, list->argv,

@@ -9,11 +9,16 @@
 #include "base/error.h"
 #include "command/call.h"
 
-/* The string that the key now holds, with its deadline: "SET k v [PXAT t]". */
-void effect_set(struct call *call, const struct key *key);
+/* The string that the key now holds, with its deadline: "SET k v [PXAT t]". `event` is what
+ * notifications name ("set", "incrby" ...). */
+void effect_set(struct call *call, const struct key *key, const char *event);
 
 /* "DEL k" */
 void effect_delete(struct call *call, const struct key *key);
+
+/* An event that goes with what was told before: nothing is to be done again. */
+void effect_event(struct call *call, const struct key *key, const char *event,
+                  enum effect_class class);
 
 /* "PEXPIREAT k t" */
 void effect_deadline(struct call *call, const struct key *key, uint64_t deadline_ms);
@@ -43,5 +48,5 @@ static inline void effect_list_add(struct effect_list *list, struct bytes arg)
     }
 }
 
-/* Report it if anything was added, and free it. */
-void effect_list_end(struct effect_list *list, struct call *call);
+/* Report it as `event` if anything was added, and free it. */
+void effect_list_end(struct effect_list *list, struct call *call, struct effect_event event);

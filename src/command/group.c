@@ -1,5 +1,7 @@
 #include "command/group.h"
 
+#include "store/barrier.h"
+
 #include <stdlib.h>
 
 // ---- the union of locks ----
@@ -220,6 +222,20 @@ static void fail_all(struct call_group *group)
     free_room(group);
 }
 
+// All is locked: let the calls see who listens now. False when that is the barrier.
+static bool passes_barrier(struct call_group *group)
+{
+    bool writes = false;
+    access_observe(&group->calls[0].access);
+    uint32_t observers = group->calls[0].access.observers;
+    for (uint32_t i = 0; i < group->count; i++) {
+        group->calls[i].access.observers = observers;
+        writes |= (group->calls[i].command->flags & COMMAND_WRITES) != 0;
+    }
+    return LIKELY((observers & OBSERVES_BARRIER) == 0) ||
+           barrier_pass(&group->calls[0].access, writes);
+}
+
 enum call_outcome group_begin(struct call_group *group, struct call *calls, uint32_t count,
                               struct waiter *waiter)
 {
@@ -253,18 +269,28 @@ enum call_outcome group_begin(struct call_group *group, struct call *calls, uint
         unlock_first(group, group->lock_count);
         return try_again(group, waiter);
     }
+    if (!passes_barrier(group)) {
+        unlock_first(group, group->lock_count);
+        barrier_park(calls[0].access.keyspace, waiter);
+        return wait_with_nothing(group);
+    }
     for (uint32_t i = 0; i < count; i++) {
         if (!call_may_edit(&calls[i], waiter)) {
             unlock_first(group, group->lock_count);
             return wait_with_nothing(group);
         }
     }
+    effects_group_begin(&calls[0].access);
     return CALL_DONE;
 }
 
 void group_end(struct call_group *group)
 {
     if (group->count > 0 && !group->out_of_memory) {
+        for (uint32_t i = 0; i < group->count; i++) {
+            access_check_told(&group->calls[i].access);
+        }
+        effects_group_end(&group->calls[0].access);
         unlock_first(group, group->lock_count);
         free_room(group);
     }

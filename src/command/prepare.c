@@ -152,7 +152,6 @@ void call_prepare(struct call *call, struct call_context *context, struct sessio
     call->allocated = NULL;
     call->access.keyspace = context->keyspace;
     call->access.thread = context->thread;
-    call->access.effects = context->effects;
     call->access.now_ms = context->now_ms;
     call->session = session;
     call->context = context;

@@ -5,6 +5,7 @@
 #include "command/effect.h"
 #include "handlers/handlers.h"
 #include "handlers/key_list_internal.h"
+#include "store/barrier.h"
 #include "store/walk.h"
 
 #include <errno.h>
@@ -35,24 +36,53 @@ static bool check_flush_mode(struct call *call)
     return false;
 }
 
-static void flush(struct call *call, int64_t db, struct bytes effect)
+static struct bytes flush_effect(int64_t db)
+{
+    return db == KEYSPACE_ALL ? BYTES("FLUSHALL") : BYTES("FLUSHDB");
+}
+
+/* Somebody listens: the flush has one place among the effects. What writers tell before it was
+ * done to what is flushed, and what they tell later to what comes then. */
+static void run_flush(struct deferred *deferred, void *state)
+{
+    static const struct effect_event event = {"flush", EFFECT_GENERIC, EFFECT_NO_KEY};
+    struct access *access = &deferred->access;
+    const int64_t *db = state;
+    struct bytes effect = flush_effect(*db);
+    barrier_enter(access->keyspace, access->thread);
+    access_observe(access);
+    keyspace_flush(access, *db);
+    if ((access->observers & OBSERVES_EFFECTS) != 0) {
+        effects_tell(access, event, &effect, 1);
+    }
+    barrier_leave(access->keyspace, access->thread);
+    reply_ok(deferred->reply);
+}
+
+static void flush(struct call *call, int64_t db)
 {
     if (!check_flush_mode(call)) {
         return;
     }
+    if (call_has_listener(call)) {
+        int64_t *state = call_defer(call, run_flush, sizeof(*state));
+        if (state != NULL) {
+            *state = db;
+        }
+        return;
+    }
     keyspace_flush(&call->access, db);
-    call_effect(call, &effect, 1);
     reply_ok(call->reply);
 }
 
 void handle_flushdb(struct call *call)
 {
-    flush(call, call->access.db, BYTES("FLUSHDB"));
+    flush(call, call->access.db);
 }
 
 void handle_flushall(struct call *call)
 {
-    flush(call, KEYSPACE_ALL, BYTES("FLUSHALL"));
+    flush(call, KEYSPACE_ALL);
 }
 
 // ---- RANDOMKEY ----

@@ -18,7 +18,7 @@ static void delete_keys(struct call *call)
             count++;
         }
     }
-    effect_list_end(&effect, call);
+    effect_list_end(&effect, call, (struct effect_event){"del", EFFECT_GENERIC, EFFECT_ALL_KEYS});
     reply_integer(call->reply, count);
 }
 
@@ -213,6 +213,6 @@ void handle_persist(struct call *call)
         return;
     }
     const struct bytes effect[] = {BYTES("PERSIST"), call->keys->name};
-    call_effect(call, effect, 2);
+    call_effect(call, (struct effect_event){"persist", EFFECT_GENERIC, EFFECT_ONE_KEY}, effect, 2);
     reply_integer(call->reply, 1);
 }

@@ -187,7 +187,10 @@ static bool set_value(struct call *call, const struct put_options *put)
         call_out_of_memory(call);
         return false;
     }
-    effect_set(call, call->keys);
+    effect_set(call, call->keys, "set");
+    if (put->deadline_ms != 0) {
+        effect_event(call, call->keys, "expire", EFFECT_GENERIC);
+    }
     return true;
 }
 
@@ -248,7 +251,8 @@ void handle_mset(struct call *call)
         call_out_of_memory(call);
         return;
     }
-    call_effect(call, call->argv, call->argc);
+    call_effect(call, (struct effect_event){"set", EFFECT_STRING, EFFECT_KEY_VALUE_PAIRS},
+                call->argv, call->argc);
     reply_ok(call->reply);
 }
 
@@ -272,15 +276,16 @@ void handle_append(struct call *call)
         return;
     }
     if (entry == NULL) {
-        effect_set(call, call->keys);
+        effect_set(call, call->keys, "append");
     } else {
         const struct bytes effect[] = {BYTES("APPEND"), call->keys->name, call->argv[2]};
-        call_effect(call, effect, 3);
+        call_effect(call, (struct effect_event){"append", EFFECT_STRING, EFFECT_ONE_KEY}, effect,
+                    3);
     }
     reply_integer(call->reply, (int64_t)size);
 }
 
-static void add_to_integer(struct call *call, int64_t increment)
+static void add_to_integer(struct call *call, int64_t increment, const char *event)
 {
     struct entry *entry;
     if (!call_find(call, VALUE_STRING, &entry)) {
@@ -301,25 +306,25 @@ static void add_to_integer(struct call *call, int64_t increment)
         call_out_of_memory(call);
         return;
     }
-    effect_set(call, call->keys);
+    effect_set(call, call->keys, event);
     reply_integer(call->reply, value);
 }
 
 void handle_incr(struct call *call)
 {
-    add_to_integer(call, 1);
+    add_to_integer(call, 1, "incrby");
 }
 
 void handle_decr(struct call *call)
 {
-    add_to_integer(call, -1);
+    add_to_integer(call, -1, "decrby");
 }
 
 void handle_incrby(struct call *call)
 {
     int64_t increment;
     if (call_integer(call, 2, &increment)) {
-        add_to_integer(call, increment);
+        add_to_integer(call, increment, "incrby");
     }
 }
 
@@ -333,5 +338,5 @@ void handle_decrby(struct call *call)
         reply_error(call->reply, "ERR decrement would overflow");
         return;
     }
-    add_to_integer(call, -decrement);
+    add_to_integer(call, -decrement, "decrby");
 }

@@ -7,12 +7,27 @@
 #include <errno.h>
 #include <math.h>
 
+static struct effect_event zset_event(const char *name)
+{
+    return (struct effect_event){name, EFFECT_ZSET, EFFECT_ONE_KEY};
+}
+
 // The set is no longer used after this: an empty one goes with its key.
 static void drop_if_empty(struct call *call, const struct zset *zset)
 {
     if (zset_count(zset) == 0) {
         (void)keyspace_remove(&call->access, call->keys);
+        effect_event(call, call->keys, "del", EFFECT_GENERIC);
     }
+}
+
+// Members were taken out: tell it, and drop the key with the last of them.
+static void end_removal(struct call *call, const struct zset *zset, struct effect_list *effect,
+                        const char *event)
+{
+    call_touch(call);
+    effect_list_end(effect, call, zset_event(event));
+    drop_if_empty(call, zset);
 }
 
 // ---- ZADD and ZINCRBY ----
@@ -236,18 +251,25 @@ static int add_pairs_to_new(struct addition *addition)
     return error;
 }
 
+static struct effect_event addition_event(const struct addition *addition)
+{
+    return zset_event(addition->options.is_increment ? "zincr" : "zadd");
+}
+
 static void report_addition(struct addition *addition)
 {
     struct call *call = addition->call;
     char digits[NUMBER_DOUBLE_SIZE_MAX];
-    if (!call_has_listener(call)) {
+    if (LIKELY(call->access.observers == 0)) {
         return;
     }
+    bool has_changed = false;
     for (uint32_t i = 0; i < addition->count; i++) {
         struct pair *pair = &addition->pairs[i];
         if (pair->outcome != PAIR_ADDED && pair->outcome != PAIR_MOVED) {
             continue;
         }
+        has_changed = true;
         // The client's own text reads back as the same score; only a sum needs writing.
         struct bytes score = call->argv[addition->first + 2 * i];
         if (addition->options.is_increment) {
@@ -256,7 +278,10 @@ static void report_addition(struct addition *addition)
         effect_list_add(&addition->effect, score);
         effect_list_add(&addition->effect, member_of(addition, i));
     }
-    effect_list_end(&addition->effect, call);
+    if (has_changed) {
+        call_touch(call);
+    }
+    effect_list_end(&addition->effect, call, addition_event(addition));
 }
 
 static void answer_addition(const struct addition *addition)
@@ -289,7 +314,7 @@ static void execute_addition(struct addition *addition)
     }
     int error = 0;
     if (!call_find(call, VALUE_ZSET, &entry)) {
-        effect_list_end(&addition->effect, call);
+        effect_list_end(&addition->effect, call, addition_event(addition));
         return;
     }
     if (LIKELY(entry != NULL)) {
@@ -386,8 +411,11 @@ void handle_zrem(struct call *call)
             count++;
         }
     }
-    drop_if_empty(call, zset);
-    effect_list_end(&effect, call);
+    if (count > 0) {
+        end_removal(call, zset, &effect, "zrem");
+    } else {
+        effect_list_end(&effect, call, zset_event("zrem"));
+    }
     reply_integer(call->reply, count);
 }
 
@@ -405,12 +433,19 @@ static bool parse_pop_count(struct call *call, int64_t *count_out)
     return true;
 }
 
+static const char *pop_event(const struct zset_span *span)
+{
+    return span->backwards ? "zpopmax" : "zpopmin";
+}
+
 // All of a large set: it is unlinked now and walked by a background thread.
 static void pop_whole(struct call *call, struct zset *zset, const struct zset_span *span)
 {
     if (defer_zset_span(call, zset, span)) {
         (void)keyspace_remove(&call->access, call->keys);
-        effect_delete(call, call->keys);
+        const struct bytes effect[] = {BYTES("DEL"), call->keys->name};
+        call_effect(call, zset_event(pop_event(span)), effect, 2);
+        effect_event(call, call->keys, "del", EFFECT_GENERIC);
     }
 }
 
@@ -434,9 +469,11 @@ static void pop_some(struct call *call, struct zset *zset, const struct zset_spa
             effect_list_add(&effect, item.member);
         }
     }
-    effect_list_end(&effect, call); // Before the removal: the set lends the members.
+    // Before the removal: the set lends the members.
+    effect_list_end(&effect, call, zset_event(pop_event(span)));
     const struct zset_ranks ranks = {.begin = begin, .end = begin + span->count};
     zset_remove_ranks(zset, call->access.thread->pool, ranks);
+    call_touch(call);
     drop_if_empty(call, zset);
 }
 

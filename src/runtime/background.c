@@ -1,5 +1,7 @@
 #include "runtime/background.h"
 
+#include "store/barrier.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -51,6 +53,7 @@ static void *run_jobs(void *context)
     struct job *job;
     pool_set_yielding(start.thread->pool);
     pool_offline(start.thread->pool);
+    barrier_stand_aside(start.thread); // Jobs read, free, or hold the barrier.
     while ((job = next_job(start.background)) != NULL) {
         pool_online(start.thread->pool);
         job->run(job, start.thread);

@@ -29,10 +29,7 @@ static void run_call(struct job *job, struct store_thread *thread)
     chain_sink_open(&sink, &work->chain, thread,
                     counter_read(&worker->services->limits->output_bytes_max));
     reply_init(&reply, &sink.sink, work->session.protocol);
-    struct deferred call = {
-        .access = {.effects = worker->context.effects},
-        .reply = &reply,
-    };
+    struct deferred call = {.reply = &reply};
     access_open(&call.access, worker->services->keyspace, thread, work->session.db,
                 clock_wall_ms());
     work->run(&call, work->state);

@@ -418,7 +418,6 @@ static void expire_due(struct worker *worker)
         (worker->next_deadline_ms != 0 && worker->next_deadline_ms <= worker->home.now_ms)) {
         struct access access = {.keyspace = worker->services->keyspace,
                                 .thread = worker->home.store,
-                                .effects = worker->context.effects,
                                 .now_ms = worker->home.now_ms};
         (void)keyspace_expire_due(&access, worker->index, EXPIRE_PER_TURN);
         worker->next_deadline_ms =
@@ -674,7 +673,6 @@ int worker_init(struct worker *worker, const struct worker_services *services, u
         .commands = services->commands,
         .keyspace = services->keyspace,
         .thread = worker->home.store,
-        .effects = services->effects,
         .server = services->server,
     };
     int error = output_init(&worker->output, worker->home.store, 0); // See read_limits.

@@ -38,8 +38,7 @@ struct worker_services {
     struct log *log;
     const struct worker_limits *limits;
     struct client_budget *budget;
-    struct effects *effects; // NULL: nobody listens.
-    struct server *server;   // For handlers of admin/; opaque here, NULL in tests.
+    struct server *server; // For handlers of admin/; opaque here, NULL in tests.
     enum loop_kind io;
     /* A connection that was handed to a worker is closed. Any thread. */
     void (*connection_closed)(void *context);

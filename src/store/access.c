@@ -14,6 +14,15 @@ void access_open(struct access *access, struct keyspace *keyspace, struct store_
     access->now_ms = now_ms;
     // Acquire pairs with the release that published the generation.
     access->generation = atomic_load_explicit(&keyspace->databases[db], memory_order_acquire);
+    access->observers = observers_now(keyspace);
+#ifdef FASTKV_CHECKED
+    access->touches = access->effects = 0;
+#endif
+}
+
+void access_observe(struct access *access)
+{
+    access->observers = observers_now(access->keyspace);
 }
 
 int access_ensure_database(struct access *access)
@@ -79,6 +88,7 @@ static __attribute__((noinline)) bool lock_shards(struct access *access, const u
             return false;
         }
     }
+    access_observe(access);
     return true;
 }
 
@@ -87,6 +97,7 @@ bool access_lock(struct access *access, const uint32_t *shards, size_t count, st
 {
     if (LIKELY(count == 1 && access->generation != NULL) &&
         LIKELY(lock_try(&access->generation->tables[*shards].lock))) {
+        access->observers = observers_now(access->keyspace);
         return true;
     }
     return lock_shards(access, shards, count, waiter);
@@ -120,4 +131,5 @@ void access_lock_wait(struct access *access, uint32_t shard)
     if (generation != NULL) {
         lock_wait(&generation->tables[shard].lock, &generation->queues[shard]);
     }
+    access_observe(access);
 }

@@ -19,9 +19,9 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/lock.h"
-#include "store/effects.h"
 #include "store/entry.h"
 #include "store/keyspace.h"
+#include "store/observers.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,11 +50,14 @@ uint32_t keyspace_shards(const struct keyspace *keyspace);
 struct access {
     struct keyspace *keyspace;
     struct store_thread *thread;
-    struct effects *effects; // NULL: nobody listens.
     struct generation *generation;
     uint64_t now_ms;
     uint32_t db;
+    uint32_t observers;  // enum observes: who listens, as of when the shards were locked.
     bool counts_lookups; // keyspace_find counts hits and misses (commands that read).
+#ifdef FASTKV_CHECKED
+    uint32_t touches, effects; // Since access_open, without those of expiry.
+#endif
 };
 
 /* Fill an access to what the database contains now, once per command, no lock held. It is
@@ -81,6 +84,10 @@ void access_unlock(struct access *access, const uint32_t *shards, size_t count);
  * woken once, when it is worth another try. */
 NODISCARD bool access_try_lock(struct access *access, uint32_t shard);
 void access_park(struct access *access, uint32_t shard, struct waiter *waiter);
+
+/* Load who listens, once all shards are locked: access_lock and access_lock_wait do so
+ * themselves. */
+void access_observe(struct access *access);
 
 /* Lock one shard, sleeping if need be: for background threads only. */
 void access_lock_wait(struct access *access, uint32_t shard);
@@ -123,7 +130,7 @@ struct string_edit {
 };
 
 /* Make the string at `key` at least `size_min` bytes long, creating it if it is absent, and
- * lend it for changing, however it was stored. The entry, if any, is a string. 0, or -ENOMEM
+ * lend it for changing, however it was stored: it counts as changed. The entry, if any, is a string. 0, or -ENOMEM
  * with nothing changed. To read one there is entry_string. */
 NODISCARD int keyspace_edit_string(struct access *access, const struct key *key, size_t size_min,
                                    struct string_edit *edit_out);
@@ -144,6 +151,14 @@ bool keyspace_remove(struct access *access, const struct key *key);
  * 0 or -ENOMEM. */
 NODISCARD int keyspace_set_deadline(struct access *access, const struct key *key,
                                     uint64_t deadline_ms);
+
+/* The value under `key` was changed in place: tell who listens. The functions above tell it
+ * themselves. */
+void keyspace_touch(struct access *access, const struct key *key);
+
+/* At the end of a command, before it unlocks: in checked builds ASSERT that one that changed
+ * something has told an effect, and the other way round, if somebody listens. */
+void access_check_told(const struct access *access);
 
 /* ---- values that outlive the lock: a reply that is being sent, a walk ---- */
 

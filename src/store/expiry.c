@@ -65,6 +65,9 @@ int expiry_arm(struct access *access, struct generation *generation, uint32_t sh
 
 uint64_t keyspace_next_deadline(struct keyspace *keyspace, unsigned tender)
 {
+    if (UNLIKELY(barrier_puts_off_expiry(keyspace))) {
+        return 0; // We are woken when it is left.
+    }
     // While we look, every new deadline wakes us.
     atomic_store_explicit(&keyspace->wake_at_ms[tender], DEADLINE_NONE, memory_order_seq_cst);
     uint64_t next = DEADLINE_NONE;
@@ -162,9 +165,15 @@ size_t keyspace_expire_due(struct access *access, unsigned tender, size_t entrie
             if (!access_lock(access, &shard, 1, NULL)) {
                 break; // Still due: the next turn comes back to it.
             }
-            removed += expire_shard(access, shard, entries_max - removed);
-            rearm(access->generation, tender, shard, access->thread->pool);
+            bool may_expire = access_may_expire(access);
+            if (LIKELY(may_expire)) {
+                removed += expire_shard(access, shard, entries_max - removed);
+                rearm(access->generation, tender, shard, access->thread->pool);
+            }
             access_unlock(access, &shard, 1);
+            if (UNLIKELY(!may_expire)) {
+                return removed; // keyspace_next_deadline sees the barrier, too, or its end.
+            }
         }
     }
     return removed;

@@ -180,6 +180,11 @@ void keyspace_flush(struct access *access, int64_t db)
     lock_release(&keyspace->flush_lock, &keyspace->flush_queue);
     discard_generations(access, discarded);
     access->generation = NULL;
+    if (UNLIKELY((observers_now(keyspace) & OBSERVES_TOUCHES) != 0)) {
+        for (uint32_t i = first; i <= last; i++) {
+            observers_flushed(keyspace, i);
+        }
+    }
 }
 
 // A discarded generation of that weight is freed.

@@ -43,11 +43,25 @@ void keyspace_drop_entry(struct access *access, uint64_t hash, struct entry *ent
     entry_free(entry, pool);
 }
 
+// What expiry tells is not counted among what the command at hand has changed.
+static __attribute__((noinline)) void tell_expired(struct access *access, uint64_t hash,
+                                                   struct bytes name)
+{
+    static const struct effect_event expired = {"expired", EFFECT_EXPIRED, EFFECT_ONE_KEY};
+    if ((access->observers & OBSERVES_EFFECTS) != 0) {
+        const struct bytes argv[] = {BYTES("DEL"), name};
+        effects_tell(access, expired, argv, 2);
+        access_count_effect(access, UINT32_MAX); // One back.
+    }
+    if ((access->observers & OBSERVES_TOUCHES) != 0) {
+        observers_touch(access, name, hash);
+    }
+}
+
 void keyspace_expire_entry(struct access *access, uint64_t hash, struct entry *entry)
 {
-    if (UNLIKELY(access->effects != NULL)) {
-        const struct bytes argv[] = {BYTES("DEL"), entry_key(entry)};
-        access->effects->append(access->effects, access->db, argv, 2);
+    if (UNLIKELY(access->observers != 0)) {
+        tell_expired(access, hash, entry_key(entry));
     }
     add_one(&access->thread->expired);
     keyspace_drop_entry(access, hash, entry);
@@ -62,7 +76,9 @@ struct entry *keyspace_find_live(struct access *access, const struct key *key)
         hashtable_find(table_of(access, key->hash), table_hash(access->keyspace, key->hash),
                        entry_has_key, &key->name);
     if (UNLIKELY(entry != NULL && entry_is_due(entry, access->now_ms))) {
-        keyspace_expire_entry(access, key->hash, entry);
+        if (LIKELY(access_may_expire(access))) {
+            keyspace_expire_entry(access, key->hash, entry);
+        }
         return NULL;
     }
     return entry;
@@ -84,6 +100,7 @@ bool keyspace_remove(struct access *access, const struct key *key)
         return false;
     }
     keyspace_drop_entry(access, key->hash, entry);
+    access_touch(access, key->name, key->hash);
     return true;
 }
 
@@ -157,6 +174,7 @@ struct entry *keyspace_put_payload(struct access *access, const struct key *key,
             return NULL;
         }
     }
+    access_touch(access, key->name, key->hash);
     if (old_value != NULL && !(payload->encoding == ENTRY_VALUE && payload->value == old_value)) {
         keyspace_drop_own(access->thread, old_value);
     }
@@ -333,6 +351,9 @@ int keyspace_put_strings(struct access *access, const struct key *keys, size_t c
         replace_present(access, keys, fresh, count);
     }
     for (size_t i = 0; i < count; i++) {
+        if (error == 0) {
+            access_touch(access, keys[i].name, keys[i].hash);
+        }
         if (fresh[i] != NULL) {
             free_unlinked(access, fresh[i]);
         }
@@ -366,6 +387,7 @@ int keyspace_set_deadline(struct access *access, const struct key *key, uint64_t
     struct entry *entry = keyspace_find_live(access, key);
     ASSERT(entry != NULL);
     if (deadline_ms == entry_deadline_ms(entry)) {
+        access_touch(access, key->name, key->hash); // It was set, if to what it was.
         return 0;
     }
     struct payload payload = entry_payload(entry);

@@ -28,7 +28,7 @@ static void *alloc_lines(size_t count, size_t size)
 
 struct keyspace *keyspace_create(const struct keyspace_options *options)
 {
-    struct keyspace *keyspace = calloc(1, sizeof(*keyspace));
+    struct keyspace *keyspace = alloc_lines(1, sizeof(*keyspace));
     if (keyspace == NULL) {
         return NULL;
     }
@@ -42,6 +42,7 @@ struct keyspace *keyspace_create(const struct keyspace_options *options)
     keyspace->shards = UINT32_C(1) << keyspace->options.shard_bits;
     keyspace->type = (struct hashtable_type){.hash = hash_of_entry, .context = keyspace};
     pthread_mutex_init(&keyspace->threads_lock, NULL);
+    pthread_mutex_init(&keyspace->barrier.turn, NULL);
     keyspace->databases = alloc_lines(options->databases, sizeof(*keyspace->databases));
     keyspace->wake_at_ms = alloc_lines(options->tenders, sizeof(*keyspace->wake_at_ms));
     keyspace->threads = calloc(options->threads, sizeof(struct store_thread *));
@@ -86,6 +87,7 @@ void keyspace_destroy(struct keyspace *keyspace)
     pool_destroy(keyspace->pool);
     depot_destroy(keyspace->depot);
     (void)pthread_mutex_destroy(&keyspace->threads_lock);
+    (void)pthread_mutex_destroy(&keyspace->barrier.turn);
     free(keyspace->threads);
     free(keyspace->wake_at_ms);
     free(keyspace->databases);

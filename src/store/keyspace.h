@@ -68,6 +68,8 @@ struct store_thread {
     _Atomic uint64_t hits, misses, expired; // Written by this thread, read by all.
     struct value *trash;                    // Big values to free in the background.
     struct generation *trash_generations;
+    bool holds_barrier;
+    _Atomic uint64_t passed; // See barrier.h: no command began before this epoch is under way.
 };
 
 /* NULL when out of memory or when there are options.threads already. */

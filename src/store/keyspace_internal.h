@@ -6,8 +6,10 @@
 
 #include "ds/hashtable.h"
 #include "store/access.h"
+#include "store/effects.h"
 #include "store/entry_internal.h"
 #include "store/keyspace.h"
+#include "store/observers.h"
 
 #include <pthread.h>
 
@@ -45,6 +47,20 @@ struct generation {
     struct tender *tenders;
     struct thread_counts *counts; // One per store_thread.
     struct generation *next;      // Links those that wait to be freed.
+    _Atomic uint64_t number;      // See effects.h; 0: it has told none.
+};
+
+// What guards the list of listeners and the counts of the word's bits.
+struct observing {
+    struct lock lock;
+    struct wait_queue queue;
+    uint32_t counts[OBSERVES_BITS]; // How often each bit was raised.
+} __attribute__((aligned(CACHE_LINE)));
+
+struct barrier {
+    pthread_mutex_t turn; // Held by the holder from enter to leave.
+    struct wait_queue parked;
+    _Atomic bool expiry_waits; // A tender has put its work off: wake all at the end.
 };
 
 /* With so many bytes in discarded generations, who flushes waits until some are freed. */
@@ -57,11 +73,16 @@ struct keyspace {
     struct hashtable_type type;
     _Atomic(struct generation *) *databases;
     _Atomic uint64_t *wake_at_ms; // Per tender: when it means to wake; DEADLINE_NONE: never.
-    _Atomic uint64_t discarded;   // Bytes in generations that wait to be freed, about.
-    struct wait_queue flushers;   // Who waits for them.
+    _Atomic uint32_t observers;   // enum observes: who listens. Loaded by every command.
+    _Atomic(struct observer *) listeners; // Those that are told, linked by next.
     struct depot *depot;
-    struct pool *pool;        // For what lives as long as the keyspace. Guarded by threads_lock.
-    _Atomic uint64_t flushes; // See keyspace_flushes. Raised by whoever holds flush_lock.
+    struct pool *pool; // For what lives as long as the keyspace. Guarded by threads_lock.
+    _Atomic uint64_t last_number; // Of generations and flushes that were told.
+    struct observing observing;
+    struct barrier barrier;
+    _Atomic uint64_t discarded; // Bytes in generations that wait to be freed, about.
+    struct wait_queue flushers; // Who waits for them.
+    _Atomic uint64_t flushes;   // See keyspace_flushes. Raised by whoever holds flush_lock.
     struct lock flush_lock;
     struct wait_queue flush_queue;
     _Atomic uint32_t walks;   // Values held for walking (keyspace_hold).
@@ -117,6 +138,58 @@ struct entry *keyspace_put_payload(struct access *access, const struct key *key,
  * shard by then. 0 or -ENOMEM. */
 NODISCARD int expiry_arm(struct access *access, struct generation *generation, uint32_t shard,
                          uint64_t deadline_ms);
+
+/* Who listens now. Sequentially consistent: pairs with observers_raise and barrier_enter. With a
+ * shard's lock held, it sees what was raised under that lock before. */
+static inline uint32_t observers_now(const struct keyspace *keyspace)
+{
+    return atomic_load_explicit(&keyspace->observers, memory_order_seq_cst);
+}
+
+/* Tell who listens that a key was changed. */
+void observers_touch(struct access *access, struct bytes name, uint64_t hash);
+
+/* Tell who listens that a database was emptied. */
+void observers_flushed(struct keyspace *keyspace, uint32_t db);
+
+/* Whether the barrier is held; then the calling tender is woken when it is left. */
+bool barrier_puts_off_expiry(struct keyspace *keyspace);
+
+#define PASSED_ALL UINT64_MAX // Of store_thread.passed: it stands aside.
+
+static inline bool thread_stands_aside(const struct store_thread *thread)
+{
+    return atomic_load_explicit(&thread->passed, memory_order_relaxed) == PASSED_ALL;
+}
+
+/* Whether keys past their deadline may be removed: while the barrier is held, by its holder
+ * alone. */
+static inline bool access_may_expire(const struct access *access)
+{
+    return access->thread->holds_barrier ||
+           ((access->observers & OBSERVES_BARRIER) == 0 && !thread_stands_aside(access->thread));
+}
+
+static inline void access_count_effect(struct access *access, uint32_t count)
+{
+#ifdef FASTKV_CHECKED
+    access->effects += count;
+#else
+    (void)access;
+    (void)count;
+#endif
+}
+
+/* An entry was changed: one branch when nobody listens. */
+static inline void access_touch(struct access *access, struct bytes name, uint64_t hash)
+{
+#ifdef FASTKV_CHECKED
+    access->touches++;
+#endif
+    if (UNLIKELY((access->observers & OBSERVES_TOUCHES) != 0)) {
+        observers_touch(access, name, hash);
+    }
+}
 
 static inline void count_add(_Atomic int64_t *count, int64_t n)
 {

@@ -95,9 +95,11 @@ int keyspace_edit_string(struct access *access, const struct key *key, size_t si
             return error;
         }
         entry_value_moved(target.entry, &block->value);
+        access_touch(access, key->name, key->hash);
         data = block->data;
     } else if (target.entry != NULL && entry_encoding(target.entry) == ENTRY_RAW &&
                size == target.old.size) {
+        access_touch(access, key->name, key->hash);
         data = entry_raw(target.entry);
     } else {
         data = copy_longer(&target, size);
@@ -123,6 +125,7 @@ static int extend_block(const struct target *target, struct string *block, size_
     int error = string_extend(&block, target->access->thread->pool, more);
     if (error == 0) {
         entry_value_moved(target->entry, &block->value);
+        access_touch(target->access, target->key->name, target->key->hash);
         *data_out = block->data + target->old.size;
     }
     return error;

@@ -95,6 +95,7 @@ struct harness *harness_create(void)
 
 void harness_destroy(struct harness *harness)
 {
+    pool_offline(harness->thread->pool); // What is freed waits for nobody.
     keyspace_thread_destroy(harness->keyspace, harness->background_thread);
     keyspace_thread_destroy(harness->keyspace, harness->thread);
     keyspace_destroy(harness->keyspace);

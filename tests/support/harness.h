@@ -21,7 +21,7 @@ struct harness {
     struct keyspace *keyspace;
     struct store_thread *thread;            // Of the worker.
     struct store_thread *background_thread; // Of deferred jobs.
-    struct call_context context;            // context.now_ms and context.effects are the test's.
+    struct call_context context;            // context.now_ms is the test's.
     struct session session;
     struct waiter waiter;
     void (*before_job)(struct harness *harness); // Called before a deferred job; NULL: not.

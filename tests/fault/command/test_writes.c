@@ -10,19 +10,18 @@
 #define OUT_OF_MEMORY "-ERR out of memory\r\n"
 
 struct listener {
-    struct effects effects;
+    struct observer observer;
     unsigned reported;
 };
 
-static void count_effect(struct effects *effects, uint32_t db, const struct bytes *argv,
-                         uint32_t argc)
+static void count_effect(struct observer *observer, const struct effect *effect)
 {
-    struct listener *listener = (struct listener *)(void *)effects;
-    (void)db;
-    (void)argv;
-    (void)argc;
+    struct listener *listener = (struct listener *)(void *)observer;
+    (void)effect;
     listener->reported++;
 }
+
+static const struct observer_ops listener_ops = {.effect = count_effect};
 
 // A sorted set of `count` members with scores from 0, made by one command.
 static void add_members(struct harness *h, const char *key, int count)
@@ -74,7 +73,7 @@ static struct attempt attempt(struct harness *h, const char *line, long n,
         ck_assert_msg(listener->reported == 0, "%s, allocation %ld: reported", line, n);
         free(after);
     } else {
-        ck_assert_int_eq(listener->reported, listener->effects.append != NULL);
+        ck_assert_int_eq(listener->reported, listener->observer.interests != 0);
     }
     free(before);
     return attempt;
@@ -85,13 +84,14 @@ static struct attempt attempt(struct harness *h, const char *line, long n,
 static long fail_in_turn(const char *line, bool listens)
 {
     struct harness *h = NULL;
-    struct listener listener = {.effects = {.append = listens ? count_effect : NULL}};
+    struct listener listener = {
+        .observer = {.ops = &listener_ops, .interests = listens ? OBSERVES_LOG : 0}};
     struct attempt last = {.injected = true};
     long failures = 0;
     for (long n = 0; last.failed || last.injected; n++) {
         if (h == NULL) {
             h = set_up();
-            h->context.effects = listens ? &listener.effects : NULL;
+            observers_add(h->keyspace, &listener.observer);
             listener.reported = 0;
         }
         last = attempt(h, line, n, &listener);

@@ -13,23 +13,24 @@
 enum { ROUNDS = 8, COMMANDS = 2500, EXPIRED_AT_ONCE = 1000 };
 
 struct replay {
-    struct effects effects;
+    struct observer observer;
     struct harness *copy;
     uint64_t effects_seen;
 };
 
 /* Time never passes in the copy: what expires is told to it. */
-static void execute_effect(struct effects *effects, uint32_t db, const struct bytes *argv,
-                           uint32_t argc)
+static void execute_effect(struct observer *observer, const struct effect *effect)
 {
-    struct replay *replay = (struct replay *)(void *)effects;
+    struct replay *replay = (struct replay *)(void *)observer;
     struct bytes reply;
-    replay->copy->session.db = db;
-    ck_assert_int_eq(harness_try(replay->copy, argv, argc, &reply), CALL_DONE);
-    ck_assert_msg(reply.data[0] != '-', "%.*s: %.*s", (int)argv[0].size, argv[0].data,
-                  (int)reply.size, reply.data);
+    replay->copy->session.db = effect->db;
+    ck_assert_int_eq(harness_try(replay->copy, effect->argv, effect->argc, &reply), CALL_DONE);
+    ck_assert_msg(reply.data[0] != '-', "%.*s: %.*s", (int)effect->argv[0].size,
+                  effect->argv[0].data, (int)reply.size, reply.data);
     replay->effects_seen++;
 }
+
+static const struct observer_ops replay_ops = {.effect = execute_effect};
 
 // ---- random commands ----
 
@@ -222,7 +223,7 @@ static void make_zset_command(struct line *line, struct random *random)
 static void expire_due(struct harness *h)
 {
     for (uint32_t db = 0; db < keyspace_databases(h->keyspace); db++) {
-        struct access access = {.effects = h->context.effects};
+        struct access access = {0};
         access_open(&access, h->keyspace, h->thread, db, h->context.now_ms);
         while (keyspace_expire_due(&access, 0, EXPIRED_AT_ONCE) > 0) {
         }
@@ -242,9 +243,10 @@ static void compare(struct harness *h, struct replay *replay, const char *last)
 static void run_round(struct random *random)
 {
     struct harness *h = harness_create();
-    struct replay replay = {.effects = {.append = execute_effect}, .copy = harness_create()};
+    struct replay replay = {.observer = {.ops = &replay_ops, .interests = OBSERVES_LOG},
+                            .copy = harness_create()};
     replay.copy->context.now_ms = 1;
-    h->context.effects = &replay.effects;
+    observers_add(h->keyspace, &replay.observer);
     for (int i = 0; i < COMMANDS; i++) {
         struct line line = {.size = 0};
         line.text[0] = '\0';
