@@ -2,6 +2,7 @@
 #include "base/glob.h"
 #include "base/number.h"
 #include "base/random.h"
+#include "command/args.h"
 #include "command/effect.h"
 #include "handlers/handlers.h"
 #include "handlers/key_list_internal.h"
@@ -265,32 +266,42 @@ static void set_type(struct search *search, struct bytes word)
     search->finds_nothing = !value_type_find(word, &search->type);
 }
 
+enum scan_option { SCAN_MATCH = 1 << 0, SCAN_COUNT = 1 << 1, SCAN_TYPE = 1 << 2 };
+
+static const struct args_option scan_options[] = {
+    {"MATCH", .flag = SCAN_MATCH, .values = 1},
+    {"COUNT", .flag = SCAN_COUNT, .values = 1, .are_integers = true},
+    {"TYPE", .flag = SCAN_TYPE, .values = 1},
+};
+enum { SCAN_OPTIONS = sizeof(scan_options) / sizeof(scan_options[0]) };
+
 static bool parse_search(struct call *call, struct search *search)
 {
     if (!number_parse_unsigned(call->argv[1], &search->cursor)) {
         reply_error(call->reply, "ERR invalid cursor");
         return false;
     }
-    for (uint32_t i = 2; i < call->argc; i += 2) {
-        struct bytes word = call->argv[i];
+    struct args args = args_from(call, 2);
+    struct args_found found;
+    if (!args_options(&args, scan_options, SCAN_OPTIONS, &found) || !args_end(&args)) {
+        return false;
+    }
+    if ((found.flags & SCAN_COUNT) != 0) {
         int64_t count;
-        if (i + 1 < call->argc && bytes_is_word(word, "COUNT")) {
-            if (!call_integer(call, i + 1, &count)) {
-                return false;
-            }
-            if (count < 1) {
-                reply_syntax_error(call->reply);
-                return false;
-            }
-            search->count = (uint64_t)count;
-        } else if (i + 1 < call->argc && bytes_is_word(word, "MATCH")) {
-            set_pattern(search, call->argv[i + 1]);
-        } else if (i + 1 < call->argc && bytes_is_word(word, "TYPE")) {
-            set_type(search, call->argv[i + 1]);
-        } else {
+        if (!call_integer(call, args_value_at(&found, SCAN_COUNT), &count)) {
+            return false;
+        }
+        if (count < 1) {
             reply_syntax_error(call->reply);
             return false;
         }
+        search->count = (uint64_t)count;
+    }
+    if ((found.flags & SCAN_MATCH) != 0) {
+        set_pattern(search, call->argv[args_value_at(&found, SCAN_MATCH)]);
+    }
+    if ((found.flags & SCAN_TYPE) != 0) {
+        set_type(search, call->argv[args_value_at(&found, SCAN_TYPE)]);
     }
     return true;
 }

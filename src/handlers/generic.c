@@ -95,54 +95,52 @@ void handle_pexpiretime(struct call *call)
 
 // ---- changing deadlines ----
 
-struct expire_options {
-    bool if_without; // NX
-    bool if_with;    // XX
-    bool if_later;   // GT
-    bool if_earlier; // LT
+enum expire_option {
+    EXPIRE_NX = 1 << 0, // If it has none.
+    EXPIRE_XX = 1 << 1, // If it has one.
+    EXPIRE_GT = 1 << 2, // If it is later,
+    EXPIRE_LT = 1 << 3, // or earlier. No deadline is the latest.
 };
 
-static bool parse_expire_options(struct call *call, struct expire_options *options)
+static bool parse_expire_options(struct call *call, uint32_t *options_out)
 {
-    for (uint32_t i = 3; i < call->argc; i++) {
-        struct bytes word = call->argv[i];
-        if (bytes_is_word(word, "NX")) {
-            options->if_without = true;
-        } else if (bytes_is_word(word, "XX")) {
-            options->if_with = true;
-        } else if (bytes_is_word(word, "GT")) {
-            options->if_later = true;
-        } else if (bytes_is_word(word, "LT")) {
-            options->if_earlier = true;
-        } else {
-            reply_error(call->reply, "ERR Unsupported option %.*s",
-                        (int)(word.size < PROTO_ERROR_MAX ? word.size : PROTO_ERROR_MAX),
-                        word.data);
-            return false;
-        }
+    static const struct args_option table[] = {{"NX", .flag = EXPIRE_NX},
+                                               {"XX", .flag = EXPIRE_XX},
+                                               {"GT", .flag = EXPIRE_GT},
+                                               {"LT", .flag = EXPIRE_LT}};
+    struct args args = args_from(call, 3);
+    struct args_found found;
+    if (!args_options(&args, table, sizeof(table) / sizeof(table[0]), &found)) {
+        return false;
     }
-    if (options->if_without && (options->if_with || options->if_later || options->if_earlier)) {
+    if (args_left(&args) > 0) {
+        struct bytes word = args_next(&args);
+        reply_error(call->reply, "ERR Unsupported option %.*s",
+                    (int)(word.size < PROTO_ERROR_MAX ? word.size : PROTO_ERROR_MAX), word.data);
+        return false;
+    }
+    *options_out = found.flags;
+    if ((found.flags & EXPIRE_NX) != 0 && found.flags != EXPIRE_NX) {
         reply_error(call->reply,
                     "ERR NX and XX, GT or LT options at the same time are not compatible");
         return false;
     }
-    if (options->if_later && options->if_earlier) {
+    if ((found.flags & EXPIRE_GT) != 0 && (found.flags & EXPIRE_LT) != 0) {
         reply_error(call->reply, "ERR GT and LT options at the same time are not compatible");
         return false;
     }
     return true;
 }
 
-// Whether the options let a deadline (0: none) be replaced. No deadline is the latest.
-static bool options_allow(const struct expire_options *options, uint64_t old_ms, uint64_t new_ms)
+// Whether the options let a deadline (0: none) be replaced.
+static bool options_allow(uint32_t options, uint64_t old_ms, uint64_t new_ms)
 {
-    if ((options->if_without && old_ms != 0) || (options->if_with && old_ms == 0)) {
+    uint64_t old_order = old_ms == 0 ? UINT64_MAX : old_ms;
+    if ((options & (old_ms != 0 ? EXPIRE_NX : EXPIRE_XX)) != 0) {
         return false;
     }
-    if (options->if_later && (old_ms == 0 || new_ms <= old_ms)) {
-        return false;
-    }
-    return !(options->if_earlier && old_ms != 0 && new_ms >= old_ms);
+    return ((options & EXPIRE_GT) == 0 || new_ms > old_order) &&
+           ((options & EXPIRE_LT) == 0 || new_ms < old_order);
 }
 
 static void set_deadline(struct call *call, uint64_t deadline_ms)
@@ -163,7 +161,7 @@ static void set_deadline(struct call *call, uint64_t deadline_ms)
 
 static void expire(struct call *call, enum expiry_unit unit)
 {
-    struct expire_options options = {0};
+    uint32_t options;
     int64_t amount;
     if (!parse_expire_options(call, &options) || !call_integer(call, 2, &amount)) {
         return;
@@ -174,7 +172,7 @@ static void expire(struct call *call, enum expiry_unit unit)
         return;
     }
     const struct entry *entry = keyspace_find(&call->access, call->keys);
-    if (entry == NULL || !options_allow(&options, entry_deadline_ms(entry), deadline_ms)) {
+    if (entry == NULL || !options_allow(options, entry_deadline_ms(entry), deadline_ms)) {
         reply_integer(call->reply, 0);
         return;
     }

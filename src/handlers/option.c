@@ -1,22 +1,25 @@
 #include "handlers/option_internal.h"
 
+#include "command/handler.h"
+
 enum { MS_PER_SECOND = 1000 };
 
-bool expiry_unit_parse(struct bytes word, enum expiry_unit *unit_out)
+bool expiry_of_options(struct call *call, const struct args_found *found, uint64_t *deadline_ms_out)
 {
-    static const char *const words[] = {
-        [EXPIRY_SECONDS] = "EX",
-        [EXPIRY_MILLISECONDS] = "PX",
-        [EXPIRY_AT_SECONDS] = "EXAT",
-        [EXPIRY_AT_MILLISECONDS] = "PXAT",
-    };
-    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (bytes_is_word(word, words[i])) {
-            *unit_out = (enum expiry_unit)i;
-            return true;
-        }
+    int64_t amount;
+    uint32_t flag = found->flags & OPTION_EXPIRY;
+    if (flag == 0) {
+        return true;
     }
-    return false;
+    if (!call_integer(call, args_value_at(found, flag), &amount)) {
+        return false;
+    }
+    if (amount <= 0 || !expiry_deadline((enum expiry_unit)__builtin_ctz(flag), amount,
+                                        call->access.now_ms, deadline_ms_out)) {
+        reply_invalid_expiry(call);
+        return false;
+    }
+    return true;
 }
 
 bool expiry_deadline(enum expiry_unit unit, int64_t amount, uint64_t now_ms,

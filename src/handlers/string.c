@@ -63,68 +63,21 @@ void handle_getdel(struct call *call)
 
 // ---- SET ----
 
-struct set_options {
-    bool if_absent;
-    bool if_present;
-    bool answers_old;
-    bool keeps_deadline;
-    enum expiry_unit unit;
-    uint32_t expiry; // Which argument; 0: none.
+enum set_option {
+    SET_NX = 1 << EXPIRY_UNITS,
+    SET_XX = SET_NX << 1,
+    SET_GET = SET_NX << 2,
+    SET_KEEPTTL = SET_NX << 3,
 };
 
-// Whether `word` is a flag that goes with those before it; sets it.
-static bool set_flag(struct set_options *options, struct bytes word)
-{
-    if (bytes_is_word(word, "NX") && !options->if_present) {
-        options->if_absent = true;
-    } else if (bytes_is_word(word, "XX") && !options->if_absent) {
-        options->if_present = true;
-    } else if (bytes_is_word(word, "GET")) {
-        options->answers_old = true;
-    } else if (bytes_is_word(word, "KEEPTTL") && options->expiry == 0) {
-        options->keeps_deadline = true;
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static bool parse_set_options(struct call *call, struct set_options *options)
-{
-    for (uint32_t i = 3; i < call->argc; i++) {
-        if (set_flag(options, call->argv[i])) {
-            continue;
-        }
-        enum expiry_unit unit;
-        if (i + 1 == call->argc || options->keeps_deadline ||
-            !expiry_unit_parse(call->argv[i], &unit) ||
-            (options->expiry != 0 && options->unit != unit)) {
-            reply_syntax_error(call->reply);
-            return false;
-        }
-        options->unit = unit;
-        options->expiry = ++i;
-    }
-    return true;
-}
-
-static bool read_set_deadline(struct call *call, const struct set_options *options,
-                              uint64_t *deadline_ms_out)
-{
-    int64_t amount;
-    if (options->expiry == 0) {
-        return true;
-    }
-    if (!call_integer(call, options->expiry, &amount)) {
-        return false;
-    }
-    if (amount <= 0 ||
-        !expiry_deadline(options->unit, amount, call->access.now_ms, deadline_ms_out)) {
-        reply_invalid_expiry(call);
-        return false;
-    }
-    return true;
-}
+static const struct args_option set_options[] = {
+    {"NX", .flag = SET_NX, .excludes = SET_XX},
+    {"XX", .flag = SET_XX, .excludes = SET_NX},
+    {"GET", .flag = SET_GET},
+    {"KEEPTTL", .flag = SET_KEEPTTL, .excludes = OPTION_EXPIRY},
+    EXPIRY_OPTIONS(SET_KEEPTTL),
+};
+enum { SET_OPTIONS = sizeof(set_options) / sizeof(set_options[0]) };
 
 /* The old string that SET ... GET answers, kept while the key is overwritten. */
 struct old_string {
@@ -195,12 +148,11 @@ static bool set_value(struct call *call, const struct put_options *put)
 }
 
 // SET that depends on what is there.
-static void set_conditionally(struct call *call, const struct set_options *options,
-                              const struct put_options *put)
+static void set_conditionally(struct call *call, uint32_t options, const struct put_options *put)
 {
     const struct entry *entry = keyspace_find(&call->access, call->keys);
-    bool skips = entry != NULL ? options->if_absent : options->if_present;
-    if (!options->answers_old) {
+    bool skips = (options & (entry != NULL ? SET_NX : SET_XX)) != 0;
+    if ((options & SET_GET) == 0) {
         if (skips) {
             reply_nil(call->reply);
         } else if (set_value(call, put)) {
@@ -223,16 +175,17 @@ static void set_conditionally(struct call *call, const struct set_options *optio
 
 void handle_set(struct call *call)
 {
-    struct set_options options = {0};
     struct put_options put = {0};
     if (UNLIKELY(call->argc > 3)) {
-        if (!parse_set_options(call, &options) ||
-            !read_set_deadline(call, &options, &put.deadline_ms)) {
+        struct args args = args_from(call, 3);
+        struct args_found found;
+        if (!args_options(&args, set_options, SET_OPTIONS, &found) || !args_end(&args) ||
+            !expiry_of_options(call, &found, &put.deadline_ms)) {
             return;
         }
-        put.keeps_deadline = options.keeps_deadline;
-        if (options.if_absent || options.if_present || options.answers_old) {
-            set_conditionally(call, &options, &put);
+        put.keeps_deadline = (found.flags & SET_KEEPTTL) != 0;
+        if ((found.flags & (SET_NX | SET_XX | SET_GET)) != 0) {
+            set_conditionally(call, found.flags, &put);
             return;
         }
     }

@@ -1,5 +1,6 @@
 /* Commands that read sorted sets. */
 #include "base/number.h"
+#include "command/args.h"
 #include "handlers/handlers.h"
 #include "handlers/zset_walk_internal.h"
 
@@ -168,39 +169,43 @@ struct range_query {
     };
 };
 
-/* Read the option at argument *index and move *index to its last word. `is_free` when
- * the command leaves kind and direction to options. */
-static bool parse_range_option(struct call *call, struct range_query *query, bool is_free,
-                               uint32_t *index)
-{
-    struct bytes word = call->argv[*index];
-    if (bytes_is_word(word, "WITHSCORES")) {
-        query->with_scores = true;
-    } else if (bytes_is_word(word, "LIMIT") && call->argc - *index > 2) {
-        if (!call_integer(call, *index + 1, &query->offset) ||
-            !call_integer(call, *index + 2, &query->limit)) {
-            return false;
-        }
-        *index += 2;
-    } else if (is_free && !query->backwards && bytes_is_word(word, "REV")) {
-        query->backwards = true;
-    } else if (is_free && query->kind == RANGE_BY_RANK && bytes_is_word(word, "BYSCORE")) {
-        query->kind = RANGE_BY_SCORE;
-    } else if (is_free && query->kind == RANGE_BY_RANK && bytes_is_word(word, "BYLEX")) {
-        query->kind = RANGE_BY_LEX;
-    } else {
-        reply_syntax_error(call->reply);
-        return false;
-    }
-    return true;
-}
+enum range_option {
+    OPTION_WITHSCORES = 1 << 0,
+    OPTION_LIMIT = 1 << 1,
+    OPTION_REV = 1 << 2,
+    OPTION_BYSCORE = 1 << 3,
+    OPTION_BYLEX = 1 << 4,
+    OPTION_BY = OPTION_BYSCORE | OPTION_BYLEX,
+};
 
+static const struct args_option range_options[] = {
+    {"WITHSCORES", .flag = OPTION_WITHSCORES},
+    {"LIMIT", .flag = OPTION_LIMIT, .values = 2, .are_integers = true},
+    {"REV", .flag = OPTION_REV, .excludes = OPTION_REV},
+    {"BYSCORE", .flag = OPTION_BYSCORE, .excludes = OPTION_BY},
+    {"BYLEX", .flag = OPTION_BYLEX, .excludes = OPTION_BY},
+};
+enum { RANGE_OPTIONS = 5, RANGE_OPTIONS_FIXED = 2 };
+
+// `is_free` when the command leaves kind and direction to options.
 static bool parse_range_options(struct call *call, struct range_query *query, bool is_free)
 {
-    for (uint32_t i = 4; i < call->argc; i++) {
-        if (!parse_range_option(call, query, is_free, &i)) {
-            return false;
-        }
+    struct args args = args_from(call, 4);
+    struct args_found found;
+    if (!args_options(&args, range_options, is_free ? RANGE_OPTIONS : RANGE_OPTIONS_FIXED,
+                      &found) ||
+        !args_end(&args)) {
+        return false;
+    }
+    query->with_scores = (found.flags & OPTION_WITHSCORES) != 0;
+    query->backwards |= (found.flags & OPTION_REV) != 0;
+    if ((found.flags & OPTION_BY) != 0) {
+        query->kind = (found.flags & OPTION_BYLEX) != 0 ? RANGE_BY_LEX : RANGE_BY_SCORE;
+    }
+    if ((found.flags & OPTION_LIMIT) != 0) {
+        uint32_t at = args_value_at(&found, OPTION_LIMIT);
+        (void)number_parse_integer(call->argv[at], &query->offset);
+        (void)number_parse_integer(call->argv[at + 1], &query->limit);
     }
     if (query->limit != -1 && query->kind == RANGE_BY_RANK) {
         reply_error(call->reply, "ERR syntax error, LIMIT is only supported in combination with "

@@ -1,5 +1,6 @@
 /* Commands that change sorted sets. */
 #include "base/number.h"
+#include "command/args.h"
 #include "command/effect.h"
 #include "handlers/handlers.h"
 #include "handlers/zset_walk_internal.h"
@@ -34,13 +35,13 @@ static void end_removal(struct call *call, const struct zset *zset, struct effec
 
 enum { PAIRS_INLINE = 8 };
 
-struct add_options {
-    bool if_absent;      // NX
-    bool if_present;     // XX
-    bool if_greater;     // GT
-    bool if_less;        // LT
-    bool counts_changes; // CH
-    bool is_increment;   // INCR
+enum add_option {
+    ADD_NX = 1 << 0,
+    ADD_XX = 1 << 1,
+    ADD_GT = 1 << 2,
+    ADD_LT = 1 << 3,
+    ADD_CH = 1 << 4, // Count changes, too.
+    ADD_INCR = 1 << 5,
 };
 
 enum pair_outcome { PAIR_SKIPPED, PAIR_SAME, PAIR_ADDED, PAIR_MOVED };
@@ -54,9 +55,9 @@ struct pair {
 /* A ZADD on its way. */
 struct addition {
     struct call *call;
-    struct add_options options;
-    uint32_t first; // Argument of the first score.
-    uint32_t count; // Pairs.
+    uint32_t options; // enum add_option
+    uint32_t first;   // Argument of the first score.
+    uint32_t count;   // Pairs.
     struct pair *pairs;
     struct pair inline_pairs[PAIRS_INLINE];
     struct effect_list effect;
@@ -67,52 +68,37 @@ static struct bytes member_of(const struct addition *addition, uint32_t i)
     return addition->call->argv[addition->first + 2 * i + 1];
 }
 
-static bool parse_add_option(struct add_options *options, struct bytes word)
-{
-    const struct {
-        const char *word;
-        bool *flag;
-    } flags[] = {
-        {"NX", &options->if_absent},      {"XX", &options->if_present},
-        {"GT", &options->if_greater},     {"LT", &options->if_less},
-        {"CH", &options->counts_changes}, {"INCR", &options->is_increment},
-    };
-    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-        if (bytes_is_word(word, flags[i].word)) {
-            *flags[i].flag = true;
-            return true;
-        }
-    }
-    return false;
-}
-
 // Find where the pairs begin, and whether the options go together.
 static bool parse_addition(struct addition *addition)
 {
+    static const struct args_option table[] = {{"NX", .flag = ADD_NX}, {"XX", .flag = ADD_XX},
+                                               {"GT", .flag = ADD_GT}, {"LT", .flag = ADD_LT},
+                                               {"CH", .flag = ADD_CH}, {"INCR", .flag = ADD_INCR}};
     struct call *call = addition->call;
-    struct add_options *options = &addition->options;
-    uint32_t first = 2;
-    while (first < call->argc && parse_add_option(options, call->argv[first])) {
-        first++;
+    struct args args = args_from(call, 2);
+    struct args_found found;
+    if (!args_options(&args, table, sizeof(table) / sizeof(table[0]), &found)) {
+        return false;
     }
-    uint32_t rest = call->argc - first;
-    addition->first = first;
+    uint32_t options = found.flags;
+    uint32_t rest = args_left(&args);
+    addition->options = options;
+    addition->first = args.at;
     addition->count = rest / 2;
     if (rest == 0 || rest % 2 != 0) {
         reply_syntax_error(call->reply);
         return false;
     }
-    if (options->if_absent && options->if_present) {
+    if ((options & ADD_NX) != 0 && (options & ADD_XX) != 0) {
         reply_error(call->reply, "ERR XX and NX options at the same time are not compatible");
         return false;
     }
-    if ((options->if_greater && (options->if_less || options->if_absent)) ||
-        (options->if_less && options->if_absent)) {
+    if (__builtin_popcount(options & (ADD_GT | ADD_LT | ADD_NX)) > 1) {
         reply_error(call->reply,
                     "ERR GT, LT, and/or NX options at the same time are not compatible");
         return false;
     }
-    if (options->is_increment && addition->count > 1) {
+    if ((options & ADD_INCR) != 0 && addition->count > 1) {
         reply_error(call->reply, "ERR INCR option supports a single increment-element pair");
         return false;
     }
@@ -153,23 +139,23 @@ static int put_pair(struct addition *addition, struct zset *zset, uint32_t i)
  * sum is not a number; on errors the member is as before. */
 static int add_pair(struct addition *addition, struct zset *zset, uint32_t i)
 {
-    const struct add_options *options = &addition->options;
+    uint32_t options = addition->options;
     struct pair *pair = &addition->pairs[i];
     if (!zset_score(zset, member_of(addition, i), &pair->old_score)) {
-        return options->if_present ? 0 : put_pair(addition, zset, i);
+        return (options & ADD_XX) != 0 ? 0 : put_pair(addition, zset, i);
     }
-    if (options->if_absent) {
+    if ((options & ADD_NX) != 0) {
         return 0;
     }
     double score = pair->score;
-    if (options->is_increment) {
+    if ((options & ADD_INCR) != 0) {
         score += pair->old_score;
         if (isnan(score)) {
             return -EDOM;
         }
     }
-    if ((options->if_greater && score <= pair->old_score) ||
-        (options->if_less && score >= pair->old_score)) {
+    if (((options & ADD_GT) != 0 && score <= pair->old_score) ||
+        ((options & ADD_LT) != 0 && score >= pair->old_score)) {
         return 0;
     }
     pair->score = score;
@@ -210,9 +196,8 @@ static void prefetch_pairs(const struct addition *addition, const struct zset *z
 
 static int add_pairs(struct addition *addition, struct zset *zset)
 {
-    const struct add_options *options = &addition->options;
-    bool looks_first = addition->count > 1 || options->if_absent || options->if_present ||
-                       options->if_greater || options->if_less || options->is_increment;
+    uint32_t options = addition->options;
+    bool looks_first = addition->count > 1 || (options & (uint32_t)~ADD_CH) != 0;
     if (LIKELY(!looks_first)) {
         return put_pair(addition, zset, 0);
     }
@@ -253,7 +238,7 @@ static int add_pairs_to_new(struct addition *addition)
 
 static struct effect_event addition_event(const struct addition *addition)
 {
-    return zset_event(addition->options.is_increment ? "zincr" : "zadd");
+    return zset_event((addition->options & ADD_INCR) != 0 ? "zincr" : "zadd");
 }
 
 static void report_addition(struct addition *addition)
@@ -272,7 +257,7 @@ static void report_addition(struct addition *addition)
         has_changed = true;
         // The client's own text reads back as the same score; only a sum needs writing.
         struct bytes score = call->argv[addition->first + 2 * i];
-        if (addition->options.is_increment) {
+        if ((addition->options & ADD_INCR) != 0) {
             score = bytes_make(digits, number_format_double(pair->score, digits));
         }
         effect_list_add(&addition->effect, score);
@@ -287,7 +272,7 @@ static void report_addition(struct addition *addition)
 static void answer_addition(const struct addition *addition)
 {
     struct reply *reply = addition->call->reply;
-    if (addition->options.is_increment) {
+    if ((addition->options & ADD_INCR) != 0) {
         if (addition->pairs[0].outcome == PAIR_SKIPPED) {
             reply_nil(reply);
         } else {
@@ -301,7 +286,7 @@ static void answer_addition(const struct addition *addition)
         added += addition->pairs[i].outcome == PAIR_ADDED;
         moved += addition->pairs[i].outcome == PAIR_MOVED;
     }
-    reply_integer(reply, addition->options.counts_changes ? added + moved : added);
+    reply_integer(reply, (addition->options & ADD_CH) != 0 ? added + moved : added);
 }
 
 // Scores are read and effects have room: do it and answer.
@@ -319,7 +304,7 @@ static void execute_addition(struct addition *addition)
     }
     if (LIKELY(entry != NULL)) {
         error = add_pairs(addition, zset_of_value(entry_value(entry)));
-    } else if (!addition->options.if_present) {
+    } else if ((addition->options & ADD_XX) == 0) {
         error = add_pairs_to_new(addition);
     }
     report_addition(addition);
@@ -356,7 +341,6 @@ void handle_zadd(struct call *call)
 {
     struct addition addition;
     addition.call = call;
-    addition.options = (struct add_options){0};
     if (parse_addition(&addition)) {
         add_members(&addition);
     }
@@ -366,7 +350,7 @@ void handle_zincrby(struct call *call)
 {
     struct addition addition;
     addition.call = call;
-    addition.options = (struct add_options){.is_increment = true};
+    addition.options = ADD_INCR;
     addition.first = 2;
     addition.count = 1;
     add_members(&addition);
