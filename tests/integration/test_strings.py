@@ -55,6 +55,40 @@ class Strings(ServerCase):
             self.expect(text, 'GET', 'k')
             self.expect(len(text), 'STRLEN', 'k')
 
+    def test_getex(self):
+        self.expect(None, 'GETEX', 'k')
+        self.expect(OK, 'SET', 'k', 'v')
+        self.expect(b'v', 'GETEX', 'k')
+        self.expect(-1, 'TTL', 'k')
+        self.expect(b'v', 'GETEX', 'k', 'EX', 100)
+        self.between(99, 100, 'TTL', 'k')
+        self.expect(b'v', 'getex', 'k', 'px', 5_000_000)
+        self.between(4_990_000, 5_000_000, 'PTTL', 'k')
+        self.expect(b'v', 'GETEX', 'k')
+        self.between(4_990_000, 5_000_000, 'PTTL', 'k')
+        self.expect(b'v', 'GETEX', 'k', 'EXAT', 4_000_000_000)
+        self.expect(4_000_000_000, 'EXPIRETIME', 'k')
+        self.expect(b'v', 'GETEX', 'k', 'PXAT', 4_000_000_000_001)
+        self.expect(4_000_000_000_001, 'PEXPIRETIME', 'k')
+        self.expect(b'v', 'GETEX', 'k', 'PERSIST')
+        self.expect(-1, 'TTL', 'k')
+        self.expect(b'v', 'GETEX', 'k', 'PXAT', 1)
+        self.expect(0, 'EXISTS', 'k')
+
+    def test_getex_mistakes(self):
+        self.expect_arity('getex', ['GETEX'])
+        self.expect(None, 'GETEX', 'k', 'EX', 0)
+        self.expect(OK, 'SET', 'k', 'v')
+        for options in (['FOO'], ['EX'], ['EX', 1, 'PX', 1], ['PERSIST', 'EX', 1], ['NX'],
+                        ['EX', 1, 'PERSIST'], ['KEEPTTL']):
+            self.expect_error(SYNTAX, 'GETEX', 'k', *options)
+        self.expect_error(NOT_INTEGER, 'GETEX', 'k', 'EX', 'x')
+        for options in (['EX', 0], ['EX', -1], ['PXAT', 0], ['EX', 2 ** 63 - 1]):
+            self.expect_error("ERR invalid expire time in 'getex' command", 'GETEX', 'k', *options)
+        self.expect(-1, 'TTL', 'k')
+        self.c('ZADD', 'z', 1, 'm')
+        self.expect_wrongtype(['GETEX', 'z'])
+
     def test_getdel(self):
         self.expect(None, 'GETDEL', 'k')
         self.c('SET', 'k', 'v')

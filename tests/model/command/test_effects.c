@@ -102,7 +102,7 @@ static void add_member(struct line *line, struct random *random)
 
 static void make_string_command(struct line *line, struct random *random, uint64_t now_ms)
 {
-    switch (below(random, 6)) {
+    switch (below(random, 7)) {
     case 0:
         add(line, "%s", ONE_OF(random, "INCR", "DECR", "GETDEL"));
         add_key(line, random);
@@ -118,6 +118,15 @@ static void make_string_command(struct line *line, struct random *random, uint64
         add_value(line, random);
         break;
     case 3:
+        add(line, "GETEX");
+        add_key(line, random);
+        if (below(random, 2) == 0) {
+            add(line, " PXAT %" PRIu64, now_ms - 100 + below(random, 300));
+        } else {
+            add(line, " %s", ONE_OF(random, "", "PERSIST", "PX 200"));
+        }
+        break;
+    case 4:
         add(line, "MSET");
         for (unsigned n = below(random, 12) + 1; n > 0; n--) {
             add_key(line, random);
