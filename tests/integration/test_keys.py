@@ -66,6 +66,20 @@ class Keys(ServerCase):
         self.expect(5, 'EXISTS', 's', 'z', 'absent', 's', 'z', 's')
         self.expect_arity('exists', ['EXISTS'])
 
+    def test_object_encoding(self):
+        self.expect(None, 'OBJECT', 'ENCODING', 'k')
+        self.c('MSET', 'k', 'v', 'n', 12, 'long', 'x' * 100)
+        self.c('ZADD', 'z', 1, 'm')
+        self.expect(b'embstr', 'OBJECT', 'ENCODING', 'k')
+        self.expect(b'int', 'object', 'encoding', 'n')
+        self.expect(b'raw', 'OBJECT', 'ENCODING', 'long')
+        self.expect(b'listpack', 'OBJECT', 'ENCODING', 'z')
+        self.expect_arity('object', ['OBJECT'])
+        self.expect_arity('object|encoding', ['OBJECT', 'ENCODING'], ['OBJECT', 'ENCODING', 'k', 'x'])
+        self.expect_error("ERR unknown subcommand 'NOSUCH'. Try OBJECT HELP.", 'OBJECT', 'NOSUCH')
+        self.assertEqual(self.c('OBJECT', 'HELP')[0],
+                         'OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:')
+
     def test_type(self):
         self.expect('none', 'TYPE', 'absent')
         self.make()
