@@ -128,8 +128,7 @@ static void print_slots(const unsigned *slots, unsigned bits, uint64_t multiplie
 static int key_at(const struct command *row)
 {
     const struct key_spec *spec = &row->key_specs[0];
-    bool is_one =
-        row->spec_count == 1 && !spec->is_counted && spec->keyword == NULL && spec->last == 0;
+    bool is_one = row->spec_count == 1 && spec->kind == KEYS_IN_RANGE && spec->last == 0;
     return is_one ? spec->from : 0;
 }
 

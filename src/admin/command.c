@@ -69,7 +69,7 @@ static void reply_number(struct reply *reply, const char *name, int64_t value)
 
 static bool is_plain_range(const struct key_spec *spec)
 {
-    return spec->keyword == NULL && !spec->is_counted;
+    return spec->kind == KEYS_IN_RANGE;
 }
 
 /* Where the first keys are, as programs of before Redis 7 want it: of the specs that are plain
@@ -119,10 +119,10 @@ static void reply_find(struct reply *reply, const struct key_spec *spec)
 {
     reply_map(reply, 2);
     reply_text(reply, "type");
-    reply_text(reply, spec->is_counted ? "keynum" : "range");
+    reply_text(reply, spec->kind == KEYS_COUNTED ? "keynum" : "range");
     reply_text(reply, "spec");
     reply_map(reply, 3);
-    if (spec->is_counted) {
+    if (spec->kind == KEYS_COUNTED) {
         reply_number(reply, "keynumidx", 0);
         reply_number(reply, "firstkey", 1);
         reply_number(reply, "keystep", spec->step);

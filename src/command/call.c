@@ -78,6 +78,9 @@ static enum call_outcome answer_mistake(struct call *call)
     case CALL_WRONG_KEY_COUNT:
         reply_wrong_key_count(call);
         break;
+    case CALL_REFUSED:
+        reply_error(call->reply, "ERR not executed, as the MULTI before it was refused");
+        break;
     case CALL_OUT_OF_MEMORY:
         call_out_of_memory(call);
         break;
@@ -108,9 +111,20 @@ bool call_may_edit(struct call *call, struct waiter *waiter)
     return true;
 }
 
+// The same, or between MULTI and EXEC: then it becomes one.
+static bool is_refused(struct call *call)
+{
+    if (call->mistake == CALL_FINE && call->session->refuses &&
+        (call->command->flags & COMMAND_UNQUEUED) == 0) {
+        call->mistake = CALL_REFUSED;
+    }
+    return is_mistake(call);
+}
+
 enum call_outcome call_begin(struct call *call, struct waiter *waiter)
 {
-    if (UNLIKELY(is_mistake(call))) {
+    // One branch for all that is not as usual.
+    if (UNLIKELY(((uint32_t)call->mistake | call->session->refuses) != 0) && is_refused(call)) {
         return CALL_DONE;
     }
     const struct command *command = call->command;

@@ -37,6 +37,7 @@ struct session {
     enum protocol protocol;
     uint64_t id;
     bool closes;    // QUIT and the like: close once the replies are sent.
+    bool refuses;   // MULTI was refused: what follows is, too, up to EXEC or DISCARD.
     bool sent_http; // Closes because of a line of HTTP among its commands.
 };
 
@@ -57,6 +58,7 @@ enum call_mistake {
     CALL_UNKNOWN_SUBCOMMAND, // call->command is the container.
     CALL_WRONG_ARITY,
     CALL_WRONG_KEY_COUNT, // In front of a list of keys.
+    CALL_REFUSED,         // By call_begin: it is between MULTI and EXEC.
     CALL_OUT_OF_MEMORY,
 };
 

@@ -3,35 +3,37 @@
 #include "base/error.h"
 #include "base/number.h"
 
-// The position behind the spec's keyword; argc when the request does not have it.
-static uint32_t behind_keyword(const struct key_spec *spec, const struct bytes *argv, uint32_t argc)
+// From `first` on, as far as the spec's range goes within the request.
+static inline uint32_t count_range(const struct key_spec *spec, uint32_t first, uint32_t argc)
+{
+    int32_t last = spec->last + (int32_t)(spec->last < 0 ? argc : first);
+    return last < (int32_t)first ? 0 : ((uint32_t)last - first) / spec->step + 1;
+}
+
+static void find_behind_keyword(const struct key_spec *spec, const struct bytes *argv,
+                                uint32_t argc, struct key_run *run_out)
 {
     int64_t step = spec->from < 0 ? -1 : 1;
     int64_t at = spec->from < 0 ? (int64_t)argc + spec->from : spec->from;
-    for (; at > 0 && at < (int64_t)argc; at += step) {
+    run_out->first = argc;
+    for (; at > 0 && at < (int64_t)argc && run_out->first == argc; at += step) {
         if (bytes_is_word(argv[at], spec->keyword)) {
-            return (uint32_t)at + 1;
+            run_out->first = (uint32_t)at + 1;
         }
     }
-    return argc;
-}
-
-// From `first` on, as far as the spec's range goes within the request.
-static uint32_t count_range(const struct key_spec *spec, uint32_t first, uint32_t argc)
-{
-    int64_t last = spec->last < 0 ? (int64_t)argc + spec->last : (int64_t)first + spec->last;
-    if (spec->part > 1) {
-        last = first + ((int64_t)argc - first) / spec->part - 1;
+    uint32_t left = argc - run_out->first;
+    run_out->count = spec->part > 1 ? left / spec->part : count_range(spec, run_out->first, argc);
+    if (run_out->count > left) {
+        run_out->count = 0; // Nothing is behind it.
     }
-    return last < (int64_t)first ? 0 : (uint32_t)(last - first) / spec->step + 1;
 }
 
-// The count of keys at argument `at`; how many those are.
-static enum key_mistake read_count(const struct key_spec *spec, const struct bytes *argv,
-                                   uint32_t argc, uint32_t at, uint32_t *count_out)
+static enum key_mistake find_counted(const struct key_spec *spec, const struct bytes *argv,
+                                     uint32_t argc, struct key_run *run_out)
 {
     int64_t count;
     int64_t least = spec->count_kind == KEY_COUNT_OF_SCRIPTS ? 0 : 1;
+    uint32_t at = (uint32_t)spec->from;
     if (at >= argc || !number_parse_integer(argv[at], &count)) {
         return KEY_COUNT_NO_INTEGER;
     }
@@ -41,28 +43,21 @@ static enum key_mistake read_count(const struct key_spec *spec, const struct byt
     if (count > (int64_t)(argc - at - 1) / spec->step) {
         return KEY_COUNT_TOO_LARGE;
     }
-    *count_out = (uint32_t)count;
+    run_out->first = at + 1;
+    run_out->count = (uint32_t)count;
     return KEY_FINE;
 }
 
-static enum key_mistake find_run(const struct key_spec *spec, const struct bytes *argv,
-                                 uint32_t argc, struct key_run *run_out)
+// What is no range at a fixed place.
+static __attribute__((noinline)) enum key_mistake find_other(const struct key_spec *spec,
+                                                             const struct bytes *argv,
+                                                             uint32_t argc, struct key_run *run_out)
 {
-    run_out->first = (uint32_t)spec->from;
-    run_out->step = spec->step;
-    run_out->access = spec->access;
-    if (spec->keyword != NULL) {
-        run_out->first = behind_keyword(spec, argv, argc);
-        if (run_out->first == argc) {
-            run_out->count = 0;
-            return KEY_FINE;
-        }
+    if (spec->kind == KEYS_COUNTED) {
+        return find_counted(spec, argv, argc, run_out);
     }
-    if (!spec->is_counted) {
-        run_out->count = count_range(spec, run_out->first, argc);
-        return KEY_FINE;
-    }
-    return read_count(spec, argv, argc, run_out->first++, &run_out->count);
+    find_behind_keyword(spec, argv, argc, run_out);
+    return KEY_FINE;
 }
 
 enum key_mistake key_specs_find(const struct key_spec *specs, uint32_t spec_count,
@@ -71,11 +66,19 @@ enum key_mistake key_specs_find(const struct key_spec *specs, uint32_t spec_coun
     ASSERT(spec_count <= KEY_SPECS_MAX);
     runs_out->key_count = 0;
     for (uint32_t i = 0; i < spec_count; i++) {
+        const struct key_spec *spec = &specs[i];
         struct key_run *run = &runs_out->runs[i];
-        enum key_mistake mistake = find_run(&specs[i], argv, argc, run);
-        if (UNLIKELY(mistake != KEY_FINE)) {
-            runs_out->run_count = i;
-            return mistake;
+        run->first = (uint32_t)spec->from;
+        run->step = spec->step;
+        run->access = spec->access;
+        if (LIKELY(spec->kind == KEYS_IN_RANGE)) {
+            run->count = count_range(spec, run->first, argc);
+        } else {
+            enum key_mistake mistake = find_other(spec, argv, argc, run);
+            if (UNLIKELY(mistake != KEY_FINE)) {
+                runs_out->run_count = i;
+                return mistake;
+            }
         }
         runs_out->key_count += run->count;
     }

@@ -34,6 +34,12 @@ enum key_access {
     KEY_INCOMPLETE = 1 << 9, // There may be more keys than the specs find.
 };
 
+enum key_kind {
+    KEYS_IN_RANGE,
+    KEYS_COUNTED, // `from` is how many follow it.
+    KEYS_BEHIND,  // `keyword`
+};
+
 /* How a command answers a wrong count of keys; Redis has a text for each kin. */
 enum key_count_kind {
     KEY_COUNT_OF_SETS,    // ZUNION, ZINTER, ZDIFF and their STOREs
@@ -45,14 +51,14 @@ enum key_count_kind {
 
 struct key_spec {
     uint16_t access;     // enum key_access
-    bool is_counted;     // The argument found first is how many keys follow it.
+    uint8_t kind;        // enum key_kind
     uint8_t count_kind;  // enum key_count_kind
-    int16_t from;        // Where they begin. With a keyword, where looking for it begins; negative:
-                         // so far from the end, and backwards.
+    int16_t from;        // Where they begin, or their count is. Behind a keyword: where looking for
+                         // it begins; negative: so far from the end, and backwards.
     int16_t last;        // Ranges: so far behind the first; negative: counted from the end.
     uint8_t step;        // Between two keys.
-    uint8_t part;        // Ranges up to the last argument: only the first part-th of it; 0: all.
-    const char *keyword; // Keys begin behind this word, in upper case; NULL: at `from`.
+    uint8_t part;        // Behind a keyword: only the first part-th of the rest; 0: all of it.
+    const char *keyword; // Upper case; NULL: none.
 };
 
 /* argv[first], argv[first + step] ... are keys. */

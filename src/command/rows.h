@@ -17,7 +17,9 @@
  *              KEY(at, access)                     one key
  *              RANGE(first, last, step, access)    last: -1 is the last argument
  *              COUNTED(at, kind, access)           the count at `at`, the keys behind it
- *              BEHIND(word, from, part, access)    the first part-th of what is behind a word
+ *              BEHIND(word, from, part, access)    the first part-th of what is behind a word,
+ *              KEY_BEHIND(word, from, access)      or one key; the word is looked for from `from`
+ *                                                  on, or backwards from so far before the end
  *            where access is RO, RW, OW or RM, with ACCESS, UPDATE, INSERT, DELETE, VARIABLE
  *            (enum key_access). Then, for prefetching, ELEMENT(at): which argument names an
  *            element of the first key's value; SCORE(at): the score it is given. -1 is the last.
@@ -56,12 +58,17 @@
 #define OVERWRITE(at)   KEY(at, OW | UPDATE)
 #define COUNTED(at, kind, access_)                                                                 \
     {                                                                                              \
-        .from = at, .is_counted = true, .count_kind = kind, .step = 1, .access = (access_)         \
+        .from = at, .kind = KEYS_COUNTED, .count_kind = kind, .step = 1, .access = (access_)       \
     }
 #define BEHIND(word, from_, part_, access_)                                                        \
     {                                                                                              \
-        .keyword = word, .from = (from_), .last = -1, .step = 1, .part = part_,                    \
-        .access = (access_)                                                                        \
+        .kind = KEYS_BEHIND, .keyword = word, .from = (from_), .last = -1, .step = 1,              \
+        .part = part_, .access = (access_)                                                         \
+    }
+
+#define KEY_BEHIND(word, from_, access_)                                                           \
+    {                                                                                              \
+        .kind = KEYS_BEHIND, .keyword = word, .from = (from_), .step = 1, .access = (access_)      \
     }
 
 #define ROW_COMMAND(name_, arity_, does_, keys_, since_, complexity_, usage_, summary_)            \

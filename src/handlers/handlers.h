@@ -12,6 +12,7 @@
 #include "handlers/connection.def"
 #include "handlers/generic.def"
 #include "handlers/string.def"
+#include "handlers/transaction.def"
 #include "handlers/zset.def"
 #undef COMMAND
 #undef CONTAINER

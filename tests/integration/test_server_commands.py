@@ -74,6 +74,18 @@ class ServerCommands(ServerCase):
         self.assertEqual(self.c('CONFIG', 'NOSUCH', 'x'),
                          Error("ERR unknown subcommand 'NOSUCH'. Try CONFIG HELP."))
 
+    @fastkv_only('has transactions')
+    def test_a_transaction_is_refused_as_a_whole(self):
+        self.c('SET', 'k', 'before')
+        refused = Error('ERR not executed, as the MULTI before it was refused')
+        replies = self.c.pipeline([('MULTI',), ('SET', 'k', 'v'), ('INCR', 'n'), ('EXEC',),
+                                   ('EXISTS', 'n'), ('GET', 'k')])
+        self.assertIsInstance(replies[0], Error)
+        self.assertEqual(replies[1:3], [refused, refused])
+        self.assertEqual(replies[3], Error('EXECABORT Transaction discarded because of previous '
+                                           'errors.'))
+        self.assertEqual(replies[4:], [0, b'before'])
+
     @fastkv_only('has no HELP')
     def test_help(self):
         everything = flat(self.c('HELP')).upper()

@@ -213,6 +213,42 @@ TEST(containers_tell_their_subcommands)
     harness_destroy(h);
 }
 
+// ---- MULTI ----
+
+#define REFUSED "-ERR not executed, as the MULTI before it was refused\r\n"
+
+TEST(nothing_of_a_transaction_is_done)
+{
+    struct harness *h = harness_create();
+    EXPECT(h, "SET k 1", "+OK\r\n");
+    EXPECT(h, "MULTI",
+           "-ERR transactions are not supported; commands up to EXEC or DISCARD are "
+           "refused\r\n");
+    EXPECT(h, "SET k 2", REFUSED);
+    EXPECT(h, "FLUSHALL", REFUSED);
+    EXPECT(h, "CONFIG GET x", REFUSED);
+    EXPECT(h, "GET", "-ERR wrong number of arguments for 'get' command\r\n");
+    EXPECT(h, "NOPE", "-ERR unknown command 'NOPE', with args beginning with: \r\n");
+    EXPECT(h, "MULTI", "-ERR MULTI calls can not be nested\r\n");
+    EXPECT(h, "EXEC", "-EXECABORT Transaction discarded because of previous errors.\r\n");
+    EXPECT(h, "GET k", "$1\r\n1\r\n");
+    harness_destroy(h);
+}
+
+TEST(a_transaction_can_be_discarded_or_the_connection_closed)
+{
+    struct harness *h = harness_create();
+    EXPECT(h, "EXEC", "-ERR EXEC without MULTI\r\n");
+    EXPECT(h, "DISCARD", "-ERR DISCARD without MULTI\r\n");
+    ck_assert_int_eq(harness_run(h, "MULTI")[0], '-');
+    EXPECT(h, "DISCARD", "+OK\r\n");
+    EXPECT(h, "PING", "+PONG\r\n");
+    ck_assert_int_eq(harness_run(h, "MULTI")[0], '-');
+    EXPECT(h, "PING", REFUSED);
+    EXPECT(h, "QUIT", "+OK\r\n");
+    harness_destroy(h);
+}
+
 // ---- keys ----
 
 static void nothing(struct call *call)
@@ -227,7 +263,7 @@ static const struct command counted = {
     .argc_min = 2,
     .argc_max = UINT32_MAX,
     .spec_count = 2,
-    .key_specs = {{.is_counted = true, .count_kind = KEY_COUNT_OF_SETS, .from = 2, .step = 1},
+    .key_specs = {{.kind = KEYS_COUNTED, .count_kind = KEY_COUNT_OF_SETS, .from = 2, .step = 1},
                   {.from = 1, .step = 1}},
 };
 

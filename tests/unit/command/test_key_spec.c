@@ -55,7 +55,7 @@ TEST(counted_keys_follow_their_count)
 {
     const struct key_spec store[] = {
         {.from = 1, .step = 1},
-        {.from = 2, .is_counted = true, .step = 1, .count_kind = KEY_COUNT_OF_SETS},
+        {.from = 2, .kind = KEYS_COUNTED, .step = 1, .count_kind = KEY_COUNT_OF_SETS},
     };
     ck_assert_str_eq(keys_of(store, 2, "zunionstore to 2 a b weights 1 2"), "1 3 4");
     ck_assert_str_eq(keys_of(store, 2, "zunionstore to 1 a"), "1 3");
@@ -68,7 +68,7 @@ TEST(counted_keys_follow_their_count)
 
 TEST(each_kind_of_count_has_its_errors)
 {
-    struct key_spec spec = {.from = 1, .is_counted = true, .step = 1};
+    struct key_spec spec = {.from = 1, .kind = KEYS_COUNTED, .step = 1};
     spec.count_kind = KEY_COUNT_OF_CARDS;
     ck_assert_str_eq(keys_of(&spec, 1, "x 0 a"), "ERR numkeys should be greater than 0");
     ck_assert_str_eq(keys_of(&spec, 1, "x y a"), "ERR numkeys should be greater than 0");
@@ -87,9 +87,10 @@ TEST(each_kind_of_count_has_its_errors)
 TEST(keys_may_be_behind_a_word)
 {
     const struct key_spec streams = {
-        .keyword = "STREAMS", .from = 1, .last = -1, .step = 1, .part = 2};
-    const struct key_spec store = {.keyword = "STORE", .from = 6, .step = 1};
-    const struct key_spec migrate = {.keyword = "KEYS", .from = -2, .last = -1, .step = 1};
+        .kind = KEYS_BEHIND, .keyword = "STREAMS", .from = 1, .last = -1, .step = 1, .part = 2};
+    const struct key_spec store = {.kind = KEYS_BEHIND, .keyword = "STORE", .from = 6, .step = 1};
+    const struct key_spec migrate = {
+        .kind = KEYS_BEHIND, .keyword = "KEYS", .from = -2, .last = -1, .step = 1};
     ck_assert_str_eq(keys_of(&streams, 1, "xread count 1 streams a b 0 0"), "4 5");
     ck_assert_str_eq(keys_of(&streams, 1, "xread Streams a 0"), "2");
     ck_assert_str_eq(keys_of(&streams, 1, "xread streams"), "");
