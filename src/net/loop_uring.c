@@ -8,6 +8,10 @@
  *   loop_wait n      buffers lent in turn n-1 go back ─> ring ─> kernel fills some
  *   events of n      data points into them; lent[] remembers which
  *
+ * From Linux 6.12 on the buffers are large, and each receive takes as much of the first one
+ * as it has bytes for; the buffer is lent when it is full. Before, each receive takes a
+ * buffer, and so they are small.
+ *
  * When the ring runs dry, receives end with -ENOBUFS; no data is lost. They are begun
  * again in the turns to come, each turn as many as there are buffers, since one begun
  * without a buffer would end at once.
@@ -37,12 +41,20 @@ enum {
     // Where RLIMIT_MEMLOCK is low: some kernels count the queues, 200 KiB and 35 KiB.
     SUBMISSIONS_SMALL = 256,
     COMPLETIONS_SMALL = 1024,
-    BUFFERS = 256,
-    BUFFER_SIZE = 4096,
+    // Where the kernel fills buffers piece by piece,
+    BUFFERS_SHARED = 32,
+    BUFFER_SHARED_SIZE = 64 * 1024,
+    // and where each receive takes one of its own.
+    BUFFERS_WHOLE = 256,
+    BUFFER_WHOLE_SIZE = 4096,
+    BUFFERS_MAX = BUFFERS_WHOLE,
     MESSAGES = 128, // Sends of several parts between two submissions,
     PARTS = 1024,   // and their parts.
     PREFETCH_DISTANCE = 4,
 };
+
+// Linux 6.12; older headers do not name them.
+enum { BUFFER_RING_INCREMENTAL = 2, COMPLETION_BUFFER_MORE = 1 << 4 };
 
 enum operation { RECEIVE, SEND_ONCE, SEND_WAIT, CANCEL, WATCH, OPERATION_MASK = 7 };
 
@@ -59,6 +71,7 @@ struct loop_uring {
     struct io_uring ring;
     struct io_uring_buf_ring *buffer_ring;
     char *buffers;
+    unsigned buffer_count, buffer_size;
     struct event_list *filling; // Not the one that is lent.
     size_t failed_sends;        // LOOP_SENT at the beginning of `filling`.
     struct event_list lists[2];
@@ -71,7 +84,8 @@ struct loop_uring {
     unsigned part_count;
     int watched_fd;
     uint64_t watched_value; // The kernel reads the eventfd into it.
-    uint16_t lent[BUFFERS];
+    uint16_t lent[BUFFERS_MAX];
+    uint32_t filled[BUFFERS_MAX]; // Bytes of each buffer that were received into.
     struct msghdr messages[MESSAGES];
     struct iovec parts[PARTS];
 };
@@ -269,14 +283,21 @@ static void uring_shut(struct loop *loop, struct stream *stream)
     }
 }
 
+static char *buffer_at(const struct loop_uring *uring, uint16_t buffer)
+{
+    return uring->buffers + (size_t)buffer * uring->buffer_size;
+}
+
 /* Events that a failed wait left behind keep theirs. */
 static void take_back_buffers(struct loop_uring *uring)
 {
     unsigned count = uring->finished_count;
+    int mask = io_uring_buf_ring_mask(uring->buffer_count);
     for (unsigned i = 0; i < count; i++) {
         uint16_t buffer = uring->lent[i];
-        io_uring_buf_ring_add(uring->buffer_ring, uring->buffers + (size_t)buffer * BUFFER_SIZE,
-                              BUFFER_SIZE, buffer, io_uring_buf_ring_mask(BUFFERS), (int)i);
+        uring->filled[buffer] = 0;
+        io_uring_buf_ring_add(uring->buffer_ring, buffer_at(uring, buffer), uring->buffer_size,
+                              buffer, mask, (int)i);
     }
     io_uring_buf_ring_advance(uring->buffer_ring, (int)count);
     uring->lent_count -= count;
@@ -296,7 +317,7 @@ static void receive_later(struct loop_uring *uring, struct stream *stream)
 // Begin those that wait longest, as many as there are buffers.
 static void begin_receives(struct loop_uring *uring)
 {
-    for (unsigned i = 0; i < BUFFERS && uring->to_receive.first != NULL; i++) {
+    for (unsigned i = 0; i < uring->buffer_count && uring->to_receive.first != NULL; i++) {
         struct stream *stream = stream_queue_pop(&uring->to_receive);
         stream->state &= ~(uint32_t)TO_RECEIVE;
         stream->in_kernel--;
@@ -325,15 +346,34 @@ static void on_receive_over(struct loop_uring *uring, struct stream *stream, int
     event_list_add(uring->filling, LOOP_END, stream)->error = result;
 }
 
+/* Bytes of a stream: with those before them in one event where they follow in memory. Buffers
+ * lie in the order in which the kernel takes them. */
+static void add_data(struct loop_uring *uring, struct stream *stream, struct bytes data)
+{
+    struct event_list *list = uring->filling;
+    struct loop_event *last = list->count > 0 ? &list->items[list->count - 1] : NULL;
+    if (last != NULL && last->stream == stream && last->kind == LOOP_DATA &&
+        last->data.data + last->data.size == data.data) {
+        last->data.size += data.size;
+    } else {
+        event_list_add(list, LOOP_DATA, stream)->data = data;
+    }
+}
+
 static void on_receive(struct loop_uring *uring, struct stream *stream,
                        const struct io_uring_cqe *cqe)
 {
     if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
         uint16_t buffer = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
-        uring->lent[uring->lent_count++] = buffer;
-        if (cqe->res > 0 && (stream->state & SHUT) == 0) {
-            event_list_add(uring->filling, LOOP_DATA, stream)->data =
-                bytes_make(uring->buffers + (size_t)buffer * BUFFER_SIZE, (size_t)cqe->res);
+        const char *data = buffer_at(uring, buffer) + uring->filled[buffer];
+        if ((cqe->flags & COMPLETION_BUFFER_MORE) == 0) {
+            uring->lent[uring->lent_count++] = buffer;
+        }
+        if (cqe->res > 0) {
+            uring->filled[buffer] += (uint32_t)cqe->res;
+            if ((stream->state & SHUT) == 0) {
+                add_data(uring, stream, bytes_make(data, (size_t)cqe->res));
+            }
         }
     }
     if (UNLIKELY((cqe->flags & IORING_CQE_F_MORE) == 0)) {
@@ -470,34 +510,41 @@ static int uring_wait(struct loop *loop, int64_t timeout_us, const struct loop_e
     return 0;
 }
 
-static size_t buffer_ring_size(void)
+static size_t buffer_ring_size(const struct loop_uring *uring)
 {
-    return BUFFERS * sizeof(struct io_uring_buf);
+    return uring->buffer_count * sizeof(struct io_uring_buf);
+}
+
+static size_t buffers_size(const struct loop_uring *uring)
+{
+    return buffer_ring_size(uring) + (size_t)uring->buffer_count * uring->buffer_size;
 }
 
 /* The ring of buffers and the buffers, which take memory as they are first used.
  * 0 or negative errno. */
-static int open_buffers(struct loop_uring *uring)
+static int open_buffers(struct loop_uring *uring, unsigned count, unsigned size, uint16_t flags)
 {
-    size_t size = buffer_ring_size() + (size_t)BUFFERS * BUFFER_SIZE;
-    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uring->buffer_count = count;
+    uring->buffer_size = size;
+    char *memory =
+        mmap(NULL, buffers_size(uring), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         return -errno;
     }
-    (void)madvise(memory, size, MADV_NOHUGEPAGE);
-    struct io_uring_buf_reg registration = {.ring_addr = (uintptr_t)memory,
-                                            .ring_entries = BUFFERS};
+    (void)madvise(memory, buffers_size(uring), MADV_NOHUGEPAGE);
+    struct io_uring_buf_reg registration = {
+        .ring_addr = (uintptr_t)memory, .ring_entries = count, .pad = flags};
     int error = kernel_of(uring)->uring_register_buffers(&uring->ring, &registration);
     if (error < 0) {
-        munmap(memory, size);
+        munmap(memory, buffers_size(uring));
         return error;
     }
     uring->buffer_ring = (struct io_uring_buf_ring *)(void *)memory;
-    uring->buffers = memory + buffer_ring_size();
-    for (unsigned buffer = 0; buffer < BUFFERS; buffer++) {
+    uring->buffers = memory + buffer_ring_size(uring);
+    for (unsigned buffer = 0; buffer < count; buffer++) {
         uring->lent[uring->lent_count++] = (uint16_t)buffer;
     }
-    uring->finished_count = BUFFERS;
+    uring->finished_count = count;
     return 0;
 }
 
@@ -512,7 +559,10 @@ static int open_ring(struct loop_uring *uring, unsigned submissions, unsigned co
     if (error < 0) {
         return error;
     }
-    error = open_buffers(uring);
+    error = open_buffers(uring, BUFFERS_SHARED, BUFFER_SHARED_SIZE, BUFFER_RING_INCREMENTAL);
+    if (error == -EINVAL) {
+        error = open_buffers(uring, BUFFERS_WHOLE, BUFFER_WHOLE_SIZE, 0);
+    }
     if (error < 0) {
         kernel_of(uring)->uring_exit(&uring->ring);
     }
@@ -548,7 +598,7 @@ static void uring_close(struct loop *loop)
     // The kernel must be done with our memory before it goes.
     kernel_of(uring)->uring_cancel_all(&uring->ring);
     kernel_of(uring)->uring_exit(&uring->ring);
-    munmap(uring->buffer_ring, buffer_ring_size() + (size_t)BUFFERS * BUFFER_SIZE);
+    munmap(uring->buffer_ring, buffers_size(uring));
     free(uring->lists[0].items);
     free(uring->lists[1].items);
     free(uring);

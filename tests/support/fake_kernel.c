@@ -12,7 +12,9 @@ enum {
     FIRST_FD = 1000,
     EPOLL_FD = 999,
     PARTS_MAX = 64,
-    BACKLOG_MAX = 4096, // Completions that do not fit into the ring.
+    BACKLOG_MAX = 4096,          // Completions that do not fit into the ring.
+    BUFFER_RING_INCREMENTAL = 2, // Linux 6.12; older headers do not name them.
+    COMPLETION_BUFFER_MORE = 1 << 4,
 };
 
 struct fake_send {
@@ -37,6 +39,7 @@ static struct {
     unsigned sq_head, sq_tail, sq_flags, cq_head, cq_tail;
     struct io_uring_buf_ring *buffers;
     unsigned buffer_count;
+    bool is_incremental;
     uint16_t buffer_head;
     struct completion backlog[BACKLOG_MAX];
     unsigned backlog_count;
@@ -309,6 +312,10 @@ static void fake_uring_exit(struct io_uring *ring)
 static int fake_register_buffers(struct io_uring *ring, struct io_uring_buf_reg *registration)
 {
     (void)ring;
+    fake.is_incremental = (registration->pad & BUFFER_RING_INCREMENTAL) != 0;
+    if (fake.is_incremental && happens(50)) {
+        return -EINVAL; // An older kernel.
+    }
     fake.buffers = (struct io_uring_buf_ring *)(uintptr_t)registration->ring_addr;
     fake.buffer_count = registration->ring_entries;
     return 0;
@@ -464,12 +471,18 @@ static void go_on_receiving(struct fake_socket *socket)
         end_receive(socket, -ENOBUFS);
         return;
     }
-    const struct io_uring_buf *buffer =
-        &fake.buffers->bufs[fake.buffer_head++ & (fake.buffer_count - 1)];
+    struct io_uring_buf *buffer = &fake.buffers->bufs[fake.buffer_head & (fake.buffer_count - 1)];
     size_t size = happens(50) ? 1 + below(buffer->len) : buffer->len;
     char *bytes = (char *)(uintptr_t)buffer->addr; // NOLINT(performance-no-int-to-ptr)
     ssize_t received = receive(socket, bytes, size);
     unsigned flags = IORING_CQE_F_BUFFER | (unsigned)buffer->bid << IORING_CQE_BUFFER_SHIFT;
+    if (fake.is_incremental && (size_t)received < buffer->len) {
+        flags |= COMPLETION_BUFFER_MORE;
+        buffer->addr += (size_t)received;
+        buffer->len -= (unsigned)received;
+    } else {
+        fake.buffer_head++;
+    }
     bool goes_on = !happens(10);
     if (!goes_on) {
         socket->receives = false;
