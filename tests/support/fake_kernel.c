@@ -511,7 +511,7 @@ static void go_on(void)
 {
     for (int i = 0; i < SOCKETS_MAX; i++) {
         struct fake_socket *socket = &fake.sockets[i];
-        if (socket->fd != 0 && socket->receives && happens(50)) {
+        while (socket->fd != 0 && socket->receives && happens(50)) {
             go_on_receiving(socket);
         }
         if (socket->fd != 0 && socket->send != NULL && happens(50)) {
