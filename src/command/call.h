@@ -132,7 +132,7 @@ enum call_outcome call_execute(struct call *call, struct reply *reply, struct wa
 /* Whether the call names an element of its key's value that it looks up. */
 static inline bool call_names_element(const struct call *call)
 {
-    return call->key_count == 1 && call->command->member != 0;
+    return call->key_count == 1 && call->command->element != 0;
 }
 
 /* Whether two such calls do so in the same value. */

@@ -72,8 +72,8 @@ struct command {
     uint16_t key_at;                    // Position of its only key; 0: none, or what the specs say.
     uint16_t spec_count;                // Of key_specs.
     uint16_t subcommands; // Containers: how many rows behind this one are its subcommands.
-    int16_t member;       // Position of a member that is looked up in the sorted set; 0: none. For
-    int16_t score;        // prefetching, as that of the score it is given. Negative: from the end.
+    int16_t element;      // Position of an element that is looked up in the value; 0: none. For
+    int16_t element_with; // prefetching, as that of what it is given. Negative: from the end.
     const char *name;     // Lower case; "config|get".
     const char *word;     // The last word of it, "get".
     const struct command *container; // NULL: it is no subcommand.

@@ -21,9 +21,9 @@ static struct bytes argument_at(const struct call *call, int32_t position)
 static struct value_element element_of(const struct call *call)
 {
     const struct command *command = call->command;
-    struct value_element element = {.name = argument_at(call, command->member)};
-    if (command->score != 0) {
-        element.with = argument_at(call, command->score);
+    struct value_element element = {.name = argument_at(call, command->element)};
+    if (command->element_with != 0) {
+        element.with = argument_at(call, command->element_with);
     }
     return element;
 }

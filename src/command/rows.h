@@ -46,8 +46,8 @@
 #define KEYS(...)                                                                                  \
     .key_specs = {__VA_ARGS__},                                                                    \
     .spec_count = sizeof((struct key_spec[]){__VA_ARGS__}) / sizeof(struct key_spec),
-#define ELEMENT(at) .member = at,
-#define SCORE(at)   .score = at,
+#define ELEMENT(at) .element = at,
+#define SCORE(at)   .element_with = at,
 
 #define RANGE(first, last_, step_, access_)                                                        \
     {                                                                                              \
