@@ -20,7 +20,8 @@ static_assert((int)ENTRY_VALUE <= (int)KIND_ENCODING_MASK, "the encoding has two
 static_assert((KIND_TYPE_MASK | KIND_ENCODING_MASK << KIND_ENCODING_SHIFT | KIND_HAS_DEADLINE |
                KIND_HAS_LONG_KEY) == UINT8_MAX,
               "no bit of the kind has two meanings, and none is lost");
-static_assert(STRING_EMBEDDED_MAX <= UINT16_MAX, "value_size holds every embedded string");
+static_assert((int)STRING_EMBEDDED_MAX <= (int)RAW_SIZE_MASK,
+              "value_size holds every embedded string");
 
 enum value_type entry_type(const struct entry *entry)
 {
@@ -91,7 +92,7 @@ const char *entry_encoding_name(const struct entry *entry)
     struct payload payload = entry_payload(entry);
     switch (payload.encoding) {
     case ENTRY_RAW:
-        return payload.raw.size <= EMBSTR_MAX ? "embstr" : "raw";
+        return payload.raw.size <= EMBSTR_MAX && !payload.is_edited ? "embstr" : "raw";
     case ENTRY_INTEGER:
         return "int";
     case ENTRY_VALUE:
@@ -106,7 +107,8 @@ struct payload entry_payload(const struct entry *entry)
     const char *at = payload_at(entry);
     switch (payload.encoding) {
     case ENTRY_RAW:
-        payload.raw = bytes_make(at, entry->value_size);
+        payload.raw = bytes_make(at, entry->value_size & RAW_SIZE_MASK);
+        payload.is_edited = (entry->value_size & RAW_EDITED) != 0;
         break;
     case ENTRY_INTEGER:
         memcpy(&payload.integer, at, sizeof(payload.integer));
@@ -131,6 +133,7 @@ static char *payload_to_write(struct entry *entry)
 char *entry_raw(struct entry *entry)
 {
     DEBUG_ASSERT(entry_encoding(entry) == ENTRY_RAW);
+    entry->value_size |= RAW_EDITED;
     return payload_to_write(entry);
 }
 
@@ -150,7 +153,8 @@ size_t entry_size_for(size_t key_size, const struct payload *payload, bool has_d
 size_t entry_size(const struct entry *entry)
 {
     struct bytes key = entry_key(entry);
-    size_t payload = entry_encoding(entry) == ENTRY_RAW ? entry->value_size : sizeof(int64_t);
+    size_t payload =
+        entry_encoding(entry) == ENTRY_RAW ? entry->value_size & RAW_SIZE_MASK : sizeof(int64_t);
     return (size_t)(key.data + key.size - (const char *)entry) + payload;
 }
 
@@ -158,7 +162,7 @@ static void write_payload(struct entry *entry, char *at, const struct payload *p
 {
     switch (payload->encoding) {
     case ENTRY_RAW:
-        entry->value_size = (uint16_t)payload->raw.size;
+        entry->value_size = (uint16_t)(payload->raw.size | (payload->is_edited ? RAW_EDITED : 0U));
         if (payload->raw.size > 0) {
             memmove(at, payload->raw.data, payload->raw.size);
         }

@@ -9,6 +9,8 @@
  *
  *   kind     bits 0-3 enum value_type, 4-5 enum entry_encoding,
  *            bit 6 has a deadline, bit 7 has a long key (more than 255 bytes)
+ *   value_size  of RAW: bits 0-14 how many bytes, bit 15 whether they were changed in place,
+ *            which clients can see (OBJECT ENCODING)
  *   payload  RAW: value_size bytes; INTEGER: int64_t; VALUE: struct value *
  *
  * Worked example, SET k ab without expiry: 00 01 02 00 6b 61 62 (7 bytes, one

@@ -13,12 +13,14 @@ enum {
     KIND_ENCODING_MASK = 0x03,
     KIND_HAS_DEADLINE = 0x40,
     KIND_HAS_LONG_KEY = 0x80,
+    RAW_SIZE_MASK = 0x7FFF,
+    RAW_EDITED = 0x8000,
 };
 
 struct entry {
     uint8_t kind;
     uint8_t key_size;    // Unless the key is long.
-    uint16_t value_size; // RAW only.
+    uint16_t value_size; // RAW only, with RAW_EDITED.
     char rest[];
 };
 
@@ -26,6 +28,7 @@ struct entry {
 struct payload {
     enum value_type type;
     enum entry_encoding encoding;
+    bool is_edited; // RAW: not as it was set.
     union {
         struct bytes raw;
         int64_t integer;
@@ -68,7 +71,7 @@ bool entry_rewrite(struct entry *entry, const struct payload *payload);
 /* What an entry's payload is; raw bytes are lent. */
 struct payload entry_payload(const struct entry *entry);
 
-/* The bytes of an ENTRY_RAW, for writing. */
+/* The bytes of an ENTRY_RAW, for writing; it counts as edited from now on. */
 char *entry_raw(struct entry *entry);
 
 /* The block of an ENTRY_VALUE is here now. */

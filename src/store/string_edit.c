@@ -142,6 +142,14 @@ int keyspace_append(struct access *access, const struct key *key, struct bytes t
     if (block != NULL && extend_block(&target, block, tail.size, &at) < 0) {
         return -ENOMEM;
     }
+    if (target.entry == NULL && size < GROWN_BLOCK_MIN) { // As SET would store it.
+        const struct put_options options = {0};
+        int error = keyspace_put_string(access, key, tail, &options);
+        if (error == 0) {
+            *size_out = size;
+        }
+        return error;
+    }
     if (at == NULL) {
         char *data = copy_longer(&target, size);
         if (data == NULL) {

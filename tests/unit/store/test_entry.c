@@ -134,5 +134,19 @@ TEST(encodings_have_the_words_of_redis)
         entry_free(entry, f.pool);
     }
     string_destroy(string, f.pool);
+    struct payload text_payload = raw("text", 4);
+    struct entry *entry = entry_create(f.pool, BYTES("k"), &text_payload, false);
+    entry_raw(entry)[1] = 'a'; // As SETRANGE does; from then on Redis says raw.
+    ck_assert_str_eq(entry_encoding_name(entry), "raw");
+    text_payload = entry_payload(entry);
+    ck_assert(bytes_equal(text_payload.raw, BYTES("taxt")));
+    struct entry *copy = entry_create(f.pool, BYTES("k"), &text_payload, true);
+    ck_assert_str_eq(entry_encoding_name(copy), "raw");
+    ck_assert_uint_eq(entry_size(copy), 4 + 12 + 1 + 4);
+    text_payload = raw("text", 4);
+    ck_assert(entry_rewrite(entry, &text_payload));
+    ck_assert_str_eq(entry_encoding_name(entry), "embstr");
+    entry_free(entry, f.pool);
+    entry_free(copy, f.pool);
     tear_down(&f);
 }
