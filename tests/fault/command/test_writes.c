@@ -164,6 +164,9 @@ TEST(deadlines_are_set_or_not)
     fail_each("PEXPIRE a 100");
     fail_each("PEXPIRE large 100");
     fail_each("PERSIST volatile");
+    fail_each("GETEX a PX 100");
+    fail_each("GETEX b PX 100");
+    fail_each("GETEX volatile PERSIST");
 }
 
 TEST(members_are_added_together_or_not_at_all)
