@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/number.h"
+#include "store/access.h"
 #include "store/entry_internal.h"
 #include "value/string/string_value.h"
 
@@ -46,7 +47,17 @@ struct bytes entry_key(const struct entry *entry)
     }
     uint32_t size;
     memcpy(&size, at, sizeof(size));
-    return bytes_make(at + sizeof(size), size);
+    return bytes_make(at + LONG_KEY_HEADER_SIZE, size);
+}
+
+uint64_t entry_hash(const struct entry *entry, const struct hash_secret *secret)
+{
+    if (LIKELY((entry->kind & KIND_HAS_LONG_KEY) == 0)) {
+        return hash_bytes(secret, entry_key(entry));
+    }
+    uint64_t hash;
+    memcpy(&hash, after_node(entry) + sizeof(uint32_t), sizeof(hash));
+    return hash;
 }
 
 static const char *payload_at(const struct entry *entry)
@@ -146,7 +157,7 @@ void entry_value_moved(struct entry *entry, struct value *value)
 size_t entry_size_for(size_t key_size, const struct payload *payload, bool has_deadline)
 {
     return ENTRY_HEADER_SIZE + (has_deadline ? sizeof(struct heap_node) : 0) +
-           (key_size > ENTRY_KEY_SHORT_MAX ? sizeof(uint32_t) : 0) + key_size +
+           (key_size > ENTRY_KEY_SHORT_MAX ? LONG_KEY_HEADER_SIZE : 0) + key_size +
            payload_size(payload);
 }
 
@@ -183,9 +194,10 @@ static uint8_t kind_of(const struct payload *payload)
     return (uint8_t)(payload->type | payload->encoding << KIND_ENCODING_SHIFT);
 }
 
-struct entry *entry_create(struct pool *pool, struct bytes key, const struct payload *payload,
-                           bool has_deadline)
+struct entry *entry_create(struct pool *pool, const struct key *named,
+                           const struct payload *payload, bool has_deadline)
 {
+    struct bytes key = named->name;
     struct entry *entry =
         pool_alloc(pool, MEMORY_ENTRY, entry_size_for(key.size, payload, has_deadline));
     if (entry == NULL) {
@@ -203,7 +215,8 @@ struct entry *entry_create(struct pool *pool, struct bytes key, const struct pay
         entry->kind |= KIND_HAS_LONG_KEY;
         entry->key_size = 0;
         memcpy(at, &size, sizeof(size));
-        at += sizeof(size);
+        memcpy(at + sizeof(size), &named->hash, sizeof(named->hash));
+        at += LONG_KEY_HEADER_SIZE;
     } else {
         entry->key_size = (uint8_t)key.size;
     }

@@ -15,7 +15,10 @@ enum {
     KIND_HAS_LONG_KEY = 0x80,
     RAW_SIZE_MASK = 0x7FFF,
     RAW_EDITED = 0x8000,
+    LONG_KEY_HEADER_SIZE = sizeof(uint32_t) + sizeof(uint64_t),
 };
+
+struct key;
 
 struct entry {
     uint8_t kind;
@@ -61,7 +64,7 @@ size_t entry_size(const struct entry *entry);
 
 /* A new entry, its deadline node, if it has one, unlinked. Takes payload->value
  * over. NULL when out of memory. */
-struct entry *entry_create(struct pool *pool, struct bytes key, const struct payload *payload,
+struct entry *entry_create(struct pool *pool, const struct key *key, const struct payload *payload,
                            bool has_deadline);
 
 /* Put another payload into an entry, if its block serves for it as it is; false if

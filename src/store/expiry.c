@@ -143,8 +143,7 @@ static size_t expire_shard(struct access *access, uint32_t shard, size_t entries
             break;
         }
         struct entry *entry = entry_of_node(node);
-        keyspace_expire_entry(
-            access, hash_bytes(keyspace_secret(access->keyspace), entry_key(entry)), entry);
+        keyspace_expire_entry(access, entry_hash(entry, keyspace_secret(access->keyspace)), entry);
         removed++;
     }
     return removed;

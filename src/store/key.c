@@ -165,7 +165,7 @@ struct entry *keyspace_put_payload(struct access *access, const struct key *key,
             heap_rekey(heap_of(access, key->hash), entry_node(old), deadline_ms);
         }
     } else {
-        entry = entry_create(access->thread->pool, key->name, payload, deadline_ms != 0);
+        entry = entry_create(access->thread->pool, key, payload, deadline_ms != 0);
         if (entry != NULL && exchange(access, key, old, entry, deadline_ms) < 0) {
             entry_free(entry, access->thread->pool);
             entry = NULL;
@@ -250,11 +250,11 @@ int keyspace_put_string(struct access *access, const struct key *key, struct byt
 // ---- putting several at once ----
 
 // An entry without deadline that no table knows yet; NULL when out of memory.
-static struct entry *create_unlinked(struct pool *pool, struct bytes name, struct bytes value)
+static struct entry *create_unlinked(struct pool *pool, const struct key *key, struct bytes value)
 {
     struct payload payload;
     if (is_short(value, &payload)) {
-        return entry_create(pool, name, &payload, false);
+        return entry_create(pool, key, &payload, false);
     }
     struct string *string = string_create(pool, value, value.size);
     if (string == NULL) {
@@ -262,7 +262,7 @@ static struct entry *create_unlinked(struct pool *pool, struct bytes name, struc
     }
     payload.encoding = ENTRY_VALUE;
     payload.value = &string->value;
-    struct entry *entry = entry_create(pool, name, &payload, false);
+    struct entry *entry = entry_create(pool, key, &payload, false);
     if (entry == NULL) {
         string_destroy(string, pool);
     }
@@ -324,7 +324,7 @@ static int create_all(struct access *access, const struct key *keys, size_t coun
                       const struct bytes *values, struct entry **fresh)
 {
     for (size_t i = 0; i < count; i++) {
-        fresh[i] = create_unlinked(access->thread->pool, keys[i].name, values[2 * i]);
+        fresh[i] = create_unlinked(access->thread->pool, &keys[i], values[2 * i]);
         if (fresh[i] == NULL) {
             return -ENOMEM;
         }

@@ -14,6 +14,7 @@ static void check_entry(void *element, void *context)
     struct tally *tally = context;
     struct entry *entry = element;
     uint64_t hash = hash_bytes(keyspace_secret(tally->keyspace), entry_key(entry));
+    ASSERT(entry_hash(entry, keyspace_secret(tally->keyspace)) == hash);
     ASSERT(shard_of(tally->keyspace, hash) == tally->shard);
     tally->keys++;
     if (entry_has_deadline(entry)) {

@@ -1,10 +1,13 @@
 /* Entries: what their bytes are, and what they say of themselves. */
+#include "store/access.h"
 #include "store/entry_internal.h"
 #include "unit.h"
 #include "value/string/string_value.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static const struct hash_secret secret = {.sip = {1, 2}};
 
 struct fixture {
     struct depot *depot;
@@ -41,7 +44,7 @@ TEST(the_bytes_are_as_drawn)
 {
     struct fixture f = set_up();
     struct payload payload = raw("ab", 2);
-    struct entry *entry = entry_create(f.pool, BYTES("k"), &payload, false);
+    struct entry *entry = entry_create(f.pool, &(struct key){.name = BYTES("k")}, &payload, false);
     static const unsigned char expected[] = {0x00, 0x01, 0x02, 0x00, 0x6b, 0x61, 0x62};
     ck_assert_uint_eq(entry_size(entry), sizeof(expected));
     ck_assert_mem_eq(entry, expected, sizeof(expected));
@@ -55,7 +58,7 @@ TEST(a_key_and_a_value_cost_four_bytes_beside_them)
     ck_assert_uint_eq(entry_size_for(16, &payload, false), 4 + 16 + 10);
     ck_assert_uint_eq(entry_size_for(16, &payload, true), 4 + 12 + 16 + 10);
     ck_assert_uint_eq(entry_size_for(255, &payload, false), 4 + 255 + 10);
-    ck_assert_uint_eq(entry_size_for(256, &payload, false), 4 + 4 + 256 + 10);
+    ck_assert_uint_eq(entry_size_for(256, &payload, false), 4 + 12 + 256 + 10);
     payload = integer(INT64_MIN);
     ck_assert_uint_eq(entry_size_for(16, &payload, false), 4 + 16 + 8);
 }
@@ -78,7 +81,10 @@ TEST(what_was_put_in_is_read_out)
             payload.type = (enum value_type)type;
             struct bytes key = bytes_make(key_data, key_sizes[i / 4 % 5]);
             bool has_deadline = i / 20 == 1;
-            struct entry *entry = entry_create(f.pool, key, &payload, has_deadline);
+            struct key named = {.name = key, .hash = hash_bytes(&secret, key) ^ 1};
+            struct entry *entry = entry_create(f.pool, &named, &payload, has_deadline);
+            // A long key's is not computed again.
+            ck_assert_uint_eq(entry_hash(entry, &secret) ^ (key.size > 255), named.hash ^ 1);
             ck_assert_int_eq(entry_type(entry), type);
             ck_assert_int_eq(entry_encoding(entry), payload.encoding);
             ck_assert_int_eq(entry_has_deadline(entry), has_deadline);
@@ -99,7 +105,8 @@ TEST(a_payload_is_rewritten_where_the_block_serves)
     struct fixture f = set_up();
     struct payload payload = integer(1);
     struct bytes key = BYTES("0123");
-    struct entry *entry = entry_create(f.pool, key, &payload, false); // 16 bytes.
+    struct entry *entry =
+        entry_create(f.pool, &(struct key){.name = key}, &payload, false); // 16 bytes.
     payload = raw("12345678", 8);
     ck_assert(entry_rewrite(entry, &payload));
     ck_assert(bytes_equal(entry_payload(entry).raw, payload.raw));
@@ -129,18 +136,21 @@ TEST(encodings_have_the_words_of_redis)
         {raw(text, 45), "raw"}, {block, "raw"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct entry *entry = entry_create(f.pool, BYTES("k"), &cases[i].payload, false);
+        struct entry *entry =
+            entry_create(f.pool, &(struct key){.name = BYTES("k")}, &cases[i].payload, false);
         ck_assert_str_eq(entry_encoding_name(entry), cases[i].word);
         entry_free(entry, f.pool);
     }
     string_destroy(string, f.pool);
     struct payload text_payload = raw("text", 4);
-    struct entry *entry = entry_create(f.pool, BYTES("k"), &text_payload, false);
+    struct entry *entry =
+        entry_create(f.pool, &(struct key){.name = BYTES("k")}, &text_payload, false);
     entry_raw(entry)[1] = 'a'; // As SETRANGE does; from then on Redis says raw.
     ck_assert_str_eq(entry_encoding_name(entry), "raw");
     text_payload = entry_payload(entry);
     ck_assert(bytes_equal(text_payload.raw, BYTES("taxt")));
-    struct entry *copy = entry_create(f.pool, BYTES("k"), &text_payload, true);
+    struct entry *copy =
+        entry_create(f.pool, &(struct key){.name = BYTES("k")}, &text_payload, true);
     ck_assert_str_eq(entry_encoding_name(copy), "raw");
     ck_assert_uint_eq(entry_size(copy), 4 + 12 + 1 + 4);
     text_payload = raw("text", 4);
