@@ -567,6 +567,16 @@ static size_t wait_for_events(struct worker *worker, int64_t timeout_us,
     return count;
 }
 
+static void warn_of_skew(struct worker *worker)
+{
+    if (UNLIKELY(keyspace_tells_of_skew(worker->services->keyspace))) {
+        log_write(worker->services->log, LOG_LEVEL_WARNING,
+                  "possible SECURITY ATTACK: more keys have hashes alike than chance allows; "
+                  "commands on them get slower, memory stays bounded; a restart draws another "
+                  "secret");
+    }
+}
+
 static void turn(struct worker *worker, int64_t timeout_us)
 {
     const struct loop_event *events;
@@ -594,6 +604,7 @@ static void turn(struct worker *worker, int64_t timeout_us)
     send_outgoing(worker);
     worker_post_trash(worker);
     upkeep_request(worker->services->upkeep);
+    warn_of_skew(worker);
 }
 
 static bool owes_replies(const struct worker *worker)

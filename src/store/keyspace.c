@@ -12,7 +12,7 @@ static_assert(sizeof(struct shard_deadlines) == 32, "two per cache line");
 static uint64_t hash_of_entry(const void *element, const void *context)
 {
     const struct keyspace *keyspace = context;
-    return table_hash(keyspace, hash_bytes(&keyspace->options.secret, entry_key(element)));
+    return table_hash(keyspace, entry_hash(element, &keyspace->options.secret));
 }
 
 // Memory for `count` objects of `size`, zeroed and aligned to cache lines.
@@ -40,7 +40,8 @@ struct keyspace *keyspace_create(const struct keyspace_options *options)
            options->tenders >= 1);
     keyspace->hash_shift = 64 - keyspace->options.shard_bits;
     keyspace->shards = UINT32_C(1) << keyspace->options.shard_bits;
-    keyspace->type = (struct hashtable_type){.hash = hash_of_entry, .context = keyspace};
+    keyspace->type = (struct hashtable_type){
+        .hash = hash_of_entry, .context = keyspace, .skewed_splits = &keyspace->skewed_splits};
     pthread_mutex_init(&keyspace->threads_lock, NULL);
     pthread_mutex_init(&keyspace->barrier.turn, NULL);
     keyspace->databases = alloc_lines(options->databases, sizeof(*keyspace->databases));
@@ -107,6 +108,21 @@ const struct hash_secret *keyspace_secret(const struct keyspace *keyspace)
 unsigned keyspace_databases(const struct keyspace *keyspace)
 {
     return keyspace->options.databases;
+}
+
+// ---- hashes that were chosen ----
+
+uint64_t keyspace_skewed_splits(const struct keyspace *keyspace)
+{
+    return atomic_load_explicit(&keyspace->skewed_splits, memory_order_relaxed);
+}
+
+bool keyspace_tells_of_skew(struct keyspace *keyspace)
+{
+    // Relaxed: nothing else is read because of it.
+    return UNLIKELY(keyspace_skewed_splits(keyspace) > 0) &&
+           !atomic_load_explicit(&keyspace->skew_told, memory_order_relaxed) &&
+           !atomic_exchange_explicit(&keyspace->skew_told, true, memory_order_relaxed);
 }
 
 // ---- threads ----

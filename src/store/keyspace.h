@@ -107,6 +107,16 @@ void keyspace_flush(struct access *access, int64_t db);
  * and sees the same even number before and after has opened them at one moment. */
 uint64_t keyspace_flushes(const struct keyspace *keyspace);
 
+/* ---- hashes that were chosen ---- */
+
+/* How many splits of the keyspace's tables parted nothing, all keys having the next bit of their
+ * hashes alike. 0 but for who knows the secret: see hashtable_type. From any thread. */
+uint64_t keyspace_skewed_splits(const struct keyspace *keyspace);
+
+/* Whether there are any, told once, for one line in the log. From any thread; a load when there
+ * are none. */
+bool keyspace_tells_of_skew(struct keyspace *keyspace);
+
 /* ---- tests ---- */
 
 /* Check every invariant of every shard, with ASSERT. No other thread is active. */

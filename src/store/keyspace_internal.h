@@ -71,6 +71,8 @@ struct keyspace {
     unsigned hash_shift; // hash >> hash_shift is the shard.
     uint32_t shards;
     struct hashtable_type type;
+    _Atomic uint64_t skewed_splits; // See keyspace_skewed_splits. Counted by the tables.
+    atomic_bool skew_told;
     _Atomic(struct generation *) *databases;
     _Atomic uint64_t *wake_at_ms; // Per tender: when it means to wake; DEADLINE_NONE: never.
     _Atomic uint32_t observers;   // enum observes: who listens. Loaded by every command.
