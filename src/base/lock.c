@@ -85,28 +85,36 @@ void lock_park(struct lock *lock, struct wait_queue *queue, struct waiter *waite
     }
 }
 
-struct sleeper {
-    struct waiter waiter;
-    _Atomic uint32_t woken;
-};
-
 static void wake_sleeper(struct waiter *waiter)
 {
     struct sleeper *sleeper = (struct sleeper *)waiter;
-    _Atomic uint32_t *word = &sleeper->woken;
+    _Atomic uint32_t *word = &sleeper->is_woken;
     // The sleeper may return, and its stack frame end, right after this store: the
     // futex call then wakes nobody or spuriously somebody, which is harmless.
     atomic_store_explicit(word, 1, memory_order_release);
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+void sleeper_init(struct sleeper *sleeper)
+{
+    *sleeper = (struct sleeper){.waiter = {.wake = wake_sleeper}};
+}
+
+void sleeper_sleep(struct sleeper *sleeper)
+{
+    // Acquire pairs with the release in wake_sleeper.
+    while (atomic_load_explicit(&sleeper->is_woken, memory_order_acquire) == 0) {
+        (void)syscall(SYS_futex, &sleeper->is_woken, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+    }
+    atomic_store_explicit(&sleeper->is_woken, 0, memory_order_relaxed);
+}
+
 void lock_wait(struct lock *lock, struct wait_queue *queue)
 {
     while (!lock_try(lock) && !lock_try_spin(lock)) {
-        struct sleeper sleeper = {.waiter = {.wake = wake_sleeper}};
+        struct sleeper sleeper;
+        sleeper_init(&sleeper);
         lock_park(lock, queue, &sleeper.waiter);
-        while (atomic_load_explicit(&sleeper.woken, memory_order_acquire) == 0) {
-            (void)syscall(SYS_futex, &sleeper.woken, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
-        }
+        sleeper_sleep(&sleeper);
     }
 }

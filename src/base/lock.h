@@ -78,5 +78,16 @@ static inline void lock_release(struct lock *lock, struct wait_queue *queue)
     }
 }
 
+/* A waiter whose owner sleeps: for background threads only. */
+struct sleeper {
+    struct waiter waiter;
+    _Atomic uint32_t is_woken;
+};
+
+void sleeper_init(struct sleeper *sleeper);
+
+/* Sleep until the waiter was woken, once for each time it was queued. */
+void sleeper_sleep(struct sleeper *sleeper);
+
 /* Take the lock, sleeping until it is had: for background threads only. */
 void lock_wait(struct lock *lock, struct wait_queue *queue);

@@ -90,12 +90,6 @@ static enum call_outcome answer_mistake(struct call *call)
     return CALL_DONE;
 }
 
-// Whether the handler is not to be run: the client's mistake, or no memory to begin with.
-static inline bool is_mistake(const struct call *call)
-{
-    return call->mistake != CALL_FINE;
-}
-
 bool call_may_edit(struct call *call, struct waiter *waiter)
 {
     if (LIKELY((call->command->flags & COMMAND_EDITS) == 0 ||
@@ -118,7 +112,7 @@ static bool is_refused(struct call *call)
         (call->command->flags & COMMAND_UNQUEUED) == 0) {
         call->mistake = CALL_REFUSED;
     }
-    return is_mistake(call);
+    return call_is_mistake(call);
 }
 
 enum call_outcome call_begin(struct call *call, struct waiter *waiter)
@@ -158,7 +152,7 @@ enum call_outcome call_begin(struct call *call, struct waiter *waiter)
     return CALL_DONE;
 }
 
-// In a group, do now what a handler left to the background.
+// In a group, or in the background already, do now what a handler left to the background.
 static void run_deferred_now(struct call *call)
 {
     struct deferred deferred = {.access = call->access, .reply = call->reply};
@@ -171,12 +165,12 @@ enum call_outcome call_run(struct call *call, struct reply *reply)
 {
     call->reply = reply;
     call->outcome = CALL_DONE;
-    if (UNLIKELY(is_mistake(call))) {
+    if (UNLIKELY(call_is_mistake(call))) {
         return answer_mistake(call);
     }
     call->access.counts_lookups = (call->command->flags & COMMAND_READS) != 0;
     call->command->handler(call);
-    if (UNLIKELY(call->outcome == CALL_DEFERRED && call->is_in_group)) {
+    if (UNLIKELY(call->outcome == CALL_DEFERRED && (call->is_in_group || call->is_in_background))) {
         run_deferred_now(call);
     }
     return call->outcome;
@@ -184,7 +178,7 @@ enum call_outcome call_run(struct call *call, struct reply *reply)
 
 void call_end(struct call *call)
 {
-    if (LIKELY(!is_mistake(call))) {
+    if (LIKELY(!call_is_mistake(call))) {
         access_check_told(&call->access);
         access_unlock(&call->access, call->shards, call->shard_count);
     }

@@ -13,7 +13,8 @@
  * A handler reads call->argv, uses call->access on call->keys, and answers through
  * call->reply; it knows no protocol, no socket and no clock. It answers exactly once, or
  * defers: call_defer(call, ...) lets a background thread answer. In a group the deferred work
- * is done at once instead.
+ * is done at once instead. A handler that finds, before it has answered or changed anything, that
+ * the work is long may also move the whole call to the background: call_moves(call).
  *
  * Threads: the worker or background thread that executes it.
  */
@@ -25,6 +26,7 @@
 #include "proto/reply.h"
 #include "store/access.h"
 #include "store/effects.h"
+#include "store/prefetch.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,7 +51,12 @@ struct deferred {
 
 typedef void (*call_job)(struct deferred *deferred, void *state);
 
-enum call_outcome { CALL_DONE, CALL_WAITS, CALL_DEFERRED };
+enum call_outcome {
+    CALL_DONE,
+    CALL_WAITS,    // To be executed again when its waiter is woken.
+    CALL_DEFERRED, // A background thread is to run call->job, which answers.
+    CALL_MOVED,    // A background thread is to execute the whole call.
+};
 
 /* What call_prepare found: then call_execute answers an error and runs no handler. */
 enum call_mistake {
@@ -83,6 +90,9 @@ struct call {
     size_t job_state_size;
     enum call_mistake mistake; // Of call_prepare.
     bool is_in_group;          // Begins and ends with others (command/group.h).
+    bool is_in_background;     // A background thread executes it (command/background_call.h),
+    bool is_locked;            // and has its shards,
+    bool is_among_many;        // one such thread at a time.
 };
 
 /* Room for the keys of calls and for as many shards; call_prepare takes from the front. */
@@ -115,12 +125,17 @@ void call_prepare(struct call *call, struct call_context *context, struct sessio
  * date before. */
 enum call_outcome call_begin(struct call *call, struct waiter *waiter);
 
-/* Run the handler, or answer the client's mistake. CALL_DONE, or CALL_DEFERRED: call->job is
- * to be run in the background. */
+/* Run the handler, or answer the client's mistake. CALL_DONE, CALL_DEFERRED or CALL_MOVED. */
 enum call_outcome call_run(struct call *call, struct reply *reply);
 
 /* Let go of what call_begin took. */
 void call_end(struct call *call);
+
+/* Whether the handler is not to be run: the client's mistake, or no memory to begin with. */
+static inline bool call_is_mistake(const struct call *call)
+{
+    return call->mistake != CALL_FINE;
+}
 
 /* Whether the values that the call edits, whose shards are locked, may be changed now. If not,
  * `waiter` is woken, once, when it is worth another try. */
@@ -153,6 +168,30 @@ void call_release(struct call *call, const struct call_context *context);
  * here, zeroed, for the handler to fill; it is freed after the job. NULL when out of
  * memory (already answered). */
 void *call_defer(struct call *call, call_job job, size_t size);
+
+/* Whether the handler is to leave the call, of which nothing was answered or changed, to a
+ * background thread, where this says no; as it does in a group. */
+static inline bool call_moves(struct call *call)
+{
+    if (call->is_in_background || call->is_in_group) {
+        return false;
+    }
+    call->outcome = CALL_MOVED;
+    return true;
+}
+
+/* The i-th key, in loops over all keys of a call in order. */
+static inline struct key *call_key(struct call *call, uint32_t i)
+{
+    if (UNLIKELY(call->is_in_background)) { // No batch has prefetched them.
+        keyspace_prefetch_many(call->access.keyspace, call->access.db, call->keys, call->key_count,
+                               i);
+    }
+    return &call->keys[i];
+}
+
+/* Lock the call's shards if that was left to the handler (COMMAND_STAGES). 0 or -ENOMEM. */
+NODISCARD int call_lock(struct call *call);
 
 /* Whether anybody listens to effects: ask before preparing one. */
 static inline bool call_has_listener(const struct call *call)

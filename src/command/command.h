@@ -41,6 +41,7 @@ enum command_flag {
     COMMAND_NO_MULTI = 1 << 15,    // Not between MULTI and EXEC.
     COMMAND_UNQUEUED = 1 << 16,    // Between MULTI and EXEC, executed at once: EXEC itself ...
     COMMAND_ALONE = 1 << 17,       // The subcommand that its container means without one.
+    COMMAND_STAGES = 1 << 19,      // In the background, locks its shards itself (call_lock).
     COMMAND_FLUSHES = 1 << 18,     // Empties databases: waits until what was there is freed.
 };
 

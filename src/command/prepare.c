@@ -157,6 +157,9 @@ void call_prepare(struct call *call, struct call_context *context, struct sessio
     call->context = context;
     call->mistake = CALL_FINE;
     call->is_in_group = false;
+    call->is_in_background = false;
+    call->is_locked = false;
+    call->is_among_many = false;
     if (UNLIKELY(command == NULL)) {
         call->mistake = CALL_UNKNOWN;
         return;

@@ -13,7 +13,7 @@ static void delete_keys(struct call *call)
     }
     int64_t count = 0;
     for (uint32_t i = 0; i < call->key_count; i++) {
-        if (keyspace_remove(&call->access, &call->keys[i])) {
+        if (keyspace_remove(&call->access, call_key(call, i))) {
             effect_list_add(&effect, call->keys[i].name);
             count++;
         }
@@ -36,7 +36,7 @@ void handle_exists(struct call *call)
 {
     int64_t count = 0;
     for (uint32_t i = 0; i < call->key_count; i++) {
-        count += keyspace_find(&call->access, &call->keys[i]) != NULL;
+        count += keyspace_find(&call->access, call_key(call, i)) != NULL;
     }
     reply_integer(call->reply, count);
 }

@@ -27,7 +27,7 @@ void handle_mget(struct call *call)
 {
     reply_array(call->reply, call->key_count);
     for (uint32_t i = 0; i < call->key_count; i++) {
-        const struct entry *entry = keyspace_find(&call->access, &call->keys[i]);
+        const struct entry *entry = keyspace_find(&call->access, call_key(call, i));
         if (entry != NULL && entry_type(entry) == VALUE_STRING) {
             reply_string(call, entry);
         } else {
@@ -251,7 +251,18 @@ void handle_mset(struct call *call)
         reply_wrong_arity(call->reply, call->command);
         return;
     }
-    if (keyspace_put_strings(&call->access, call->keys, call->key_count, call->argv + 2) < 0) {
+    struct staged staged;
+    struct access *access = &call->access;
+    if (keyspace_stage_strings(access, call->keys, call->key_count, call->argv + 2, &staged) < 0) {
+        call_out_of_memory(call);
+        return;
+    }
+    int error = call_lock(call);
+    if (error == 0) {
+        error = keyspace_put_staged(access, call->keys, &staged);
+    }
+    keyspace_free_staged(access, &staged);
+    if (error < 0) {
         call_out_of_memory(call);
         return;
     }

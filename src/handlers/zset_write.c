@@ -482,7 +482,7 @@ static void pop(struct call *call, bool highest)
     };
     if (span.count == size && size > CALL_ITEMS_INLINE_MAX) {
         pop_whole(call, zset, &span);
-    } else {
+    } else if (span.count <= CALL_ITEMS_INLINE_MAX || !call_moves(call)) {
         pop_some(call, zset, &span);
     }
 }

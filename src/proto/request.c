@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "proto/protocol_internal.h"
 #include "proto/request_internal.h"
+#include "proto/resp_internal.h"
 
 #include <stdio.h>
 
@@ -22,4 +23,10 @@ void request_parse(enum protocol protocol, struct parser *parser, struct bytes i
     } else {
         protocol_rows[protocol].parse(parser, input, space, result_out);
     }
+}
+
+bool request_peek_name(enum protocol protocol, struct bytes input, struct bytes *name_out)
+{
+    bool is_resp = protocol == PROTOCOL_RESP2 || protocol == PROTOCOL_RESP3;
+    return is_resp && input.size > 0 && input.data[0] == '*' && resp_peek_name(input, name_out);
 }

@@ -40,7 +40,8 @@ enum parse_status {
     PARSE_EMPTY,    // `size` bytes are used (an empty line), no request in them.
     PARSE_MORE,     // Incomplete; `size` is 0. Call again with more bytes.
     PARSE_SPACE,    // Complete, but the space is too small: `argc` and `text_size` say what it
-                    // takes at most. Call again with the same bytes and more space.
+                    // takes at most. Call again with the same bytes and more space. `size`
+                    // says how many bytes it has; none of them is used.
     PARSE_INVALID,  // A mistake that is answered with `error`; `size` bytes are used.
     PARSE_FATAL,    // The same, and the connection must be closed after the answer.
     PARSE_PROTOCOL, // The connection's first line says that it speaks `protocol`; `size` is 0.
@@ -83,3 +84,7 @@ struct parse_result {
  * status names. */
 void request_parse(enum protocol protocol, struct parser *parser, struct bytes input,
                    const struct parse_space *space, struct parse_result *result_out);
+
+/* The name of the command that a request in RESP begins with, without reading on. False in
+ * other protocols, or when it is not there as a whole. */
+bool request_peek_name(enum protocol protocol, struct bytes input, struct bytes *name_out);

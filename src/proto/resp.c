@@ -176,6 +176,7 @@ static void ask_for_space(struct parser *parser, struct bytes input, const char 
     save_reading(parser, input, (struct reading){.at = end, .seen = count, .count = count});
     result_out->argc = count;
     result_out->text_size = 0;
+    result_out->size = (size_t)(end - input.data);
     result_out->status = PARSE_SPACE;
 }
 
@@ -245,4 +246,18 @@ void resp_parse(struct parser *parser, struct bytes input, const struct parse_sp
     } else if (LIKELY(!parser->inside) || complete_array(parser, input, space, result_out)) {
         read_array(parser, input, space, result_out);
     }
+}
+
+bool resp_peek_name(struct bytes input, struct bytes *name_out)
+{
+    uint32_t count;
+    uint32_t length;
+    const char *end = input.data + input.size;
+    const char *at = read_header(input.data, end, '*', &count);
+    const char *name = at == NULL ? NULL : read_header(at, end, '$', &length);
+    if (name == NULL || (size_t)(end - name) < length) {
+        return false;
+    }
+    *name_out = bytes_make(name, length);
+    return true;
 }

@@ -111,7 +111,7 @@ static void parse_set(struct parser *parser, struct bytes input, const struct wo
     result_out->argc = words->count + expires;
     result_out->text_size = words->quoted_size;
     if (UNLIKELY(result_out->argc > space->args_max || words->quoted_size > space->text_max)) {
-        result_out->status = PARSE_SPACE;
+        result_out->status = PARSE_SPACE; // The size is set already.
         return;
     }
     if (UNLIKELY(words->quoted_size > 0)) {

@@ -146,6 +146,7 @@ void words_finish(struct parser *parser, const struct words *words, enum words_s
     result_out->argc = words->count;
     result_out->text_size = words->quoted_size;
     if (UNLIKELY(words->count > space->args_max || words->quoted_size > space->text_max)) {
+        result_out->size = words->size;
         result_out->status = PARSE_SPACE;
         return;
     }

@@ -75,6 +75,9 @@ static void execute_call(struct worker *worker, struct client *client, struct ca
     case CALL_DEFERRED:
         worker_defer(worker, client, call);
         break;
+    case CALL_MOVED:
+        client->wait = CLIENT_MOVES;
+        return;
     }
     count_call(worker, call, reply.errors, started_ns);
     if (UNLIKELY(client->session.closes)) {
@@ -123,6 +126,13 @@ static void settle(struct client *client)
     if (client->consumed < client->parsed) {
         client->parser = (struct parser){0};
     }
+    if (UNLIKELY(client->inline_max != CLIENT_INLINE_MAX && client->consumed > 0)) {
+        client->inline_max = CLIENT_INLINE_MAX;
+    }
+    if (UNLIKELY(client->wait == CLIENT_MOVES)) { // Its request is the next to be parsed.
+        client->wait = CLIENT_WAITS_NOT;
+        client->inline_max = 0;
+    }
     size_t consumed = client->consumed;
     client->parsed = client->consumed = 0;
     if (consumed > 0) {
@@ -136,6 +146,9 @@ static void close_part(struct worker *worker, struct client *client)
     if (client != NULL) {
         output_close(worker, client);
         settle(client);
+        if (UNLIKELY(client->inline_max == 0)) {
+            worker_ready(worker, client); // For its next request, which moves.
+        }
     }
 }
 
@@ -166,7 +179,7 @@ static void wait_for_reader(struct client *client)
 // Its call was not executed, and will be again.
 static bool client_is_parked(const struct client *client)
 {
-    return client->wait == CLIENT_WAITS_FOR_LOCK || client->wait == CLIENT_WAITS_FOR_MEMORY;
+    return client->wait >= CLIENT_MOVES && client->wait <= CLIENT_WAITS_FOR_MEMORY;
 }
 
 // Execute one slot, opening and closing outputs where one client's part ends.
@@ -253,6 +266,50 @@ static void add_to_batch(struct worker *worker, struct client *client,
     }
 }
 
+static void answer_mistake(struct worker *worker, struct client *client,
+                           const struct parse_result *result)
+{
+    struct reply reply;
+    output_begin(&worker->output, &client->chain);
+    reply_init(&reply, &worker->output.to_chain.sink, client->session.protocol);
+    reply_error(&reply, "%s", result->error);
+    counter_add(&worker->counts.errors, 1);
+    output_close(worker, client);
+    client->quota--;
+    if (client->phase == CLIENT_SHUT) {
+        return;
+    }
+    client_consume(client, result->size);
+    if (result->status == PARSE_FATAL) {
+        client->phase = CLIENT_CLOSING;
+        client->lingers = true;
+    }
+}
+
+/* Give a request with many arguments or bytes, or one whose handler asked for it, to the
+ * background. False when it is to be executed here: its command is not for other threads. */
+static bool move_request(struct worker *worker, struct client *client,
+                         const struct parse_result *request)
+{
+    struct bytes name;
+    bool was_asked = client->inline_max == 0;
+    client->parser = (struct parser){0};
+    if (!was_asked &&
+        !(!client->session.refuses &&
+          request_peek_name(client->session.protocol, client_pending(client), &name) &&
+          request_may_move(worker, name))) {
+        client->inline_max = SIZE_MAX; // Until it was executed.
+        return false;
+    }
+    if (!worker_move_request(worker, client, request)) {
+        struct parse_result mistake = {
+            .status = PARSE_INVALID, .size = request->size, .error = "ERR out of memory"};
+        answer_mistake(worker, client, &mistake);
+    }
+    client->inline_max = CLIENT_INLINE_MAX;
+    return true;
+}
+
 // A request that takes more space than a batch has: parse it again into memory for it.
 static void execute_alone(struct worker *worker, struct client *client,
                           const struct parse_result *needs)
@@ -287,32 +344,11 @@ static void execute_alone(struct worker *worker, struct client *client,
         reply_error(&reply, "ERR out of memory");
         client->phase = CLIENT_CLOSING; // The stream's place in the input is lost.
     }
-    output_close(worker, client);
-    settle(client);
+    close_part(worker, client);
     if (memory != NULL) {
         pool_free(pool, MEMORY_JOB, memory, memory_size);
     }
     empty_batch(worker);
-}
-
-static void answer_mistake(struct worker *worker, struct client *client,
-                           const struct parse_result *result)
-{
-    struct reply reply;
-    output_begin(&worker->output, &client->chain);
-    reply_init(&reply, &worker->output.to_chain.sink, client->session.protocol);
-    reply_error(&reply, "%s", result->error);
-    counter_add(&worker->counts.errors, 1);
-    output_close(worker, client);
-    client->quota--;
-    if (client->phase == CLIENT_SHUT) {
-        return;
-    }
-    client_consume(client, result->size);
-    if (result->status == PARSE_FATAL) {
-        client->phase = CLIENT_CLOSING;
-        client->lingers = true;
-    }
 }
 
 // Answer a request of HTTP; whatever the connection has sent after it is dropped.
@@ -345,8 +381,16 @@ static __attribute__((noinline)) bool take_other(struct worker *worker, struct c
     if (result->status == PARSE_SPACE) {
         if (worker->batch_count > 0) {
             run_batch(worker);
-        } else {
+        } else if (!move_request(worker, client, result)) {
             execute_alone(worker, client, result);
+        }
+        return true;
+    }
+    if (result->status == PARSE_DONE) { // More bytes than a worker has time for.
+        if (worker->batch_count > 0) {
+            run_batch(worker);
+        } else {
+            (void)move_request(worker, client, result);
         }
         return true;
     }
@@ -376,7 +420,7 @@ static inline bool take_request(struct worker *worker, struct client *client)
     pending = bytes_make(pending.data + client->parsed, pending.size - client->parsed);
     struct parse_result result;
     request_parse(client->session.protocol, &client->parser, pending, &worker->space, &result);
-    if (UNLIKELY(result.status != PARSE_DONE)) {
+    if (UNLIKELY(result.status != PARSE_DONE || result.size > client->inline_max)) {
         return take_other(worker, client, &result);
     }
     add_to_batch(worker, client, &result);

@@ -58,23 +58,28 @@ void worker_defer(struct worker *worker, struct client *client, struct call *cal
     background_post(worker->services->background, &work->job);
 }
 
-void worker_job_done(struct worker *worker, struct mail *mail)
+void worker_take_answer(struct worker *worker, struct client *client, struct chain *chain,
+                        bool failed)
 {
-    struct call_work *work =
-        (struct call_work *)(void *)((char *)mail - offsetof(struct call_work, mail));
-    struct client *client = work->client;
-    if (client == NULL || work->failed) {
-        chain_clear(&work->chain, worker->home.store);
+    if (client == NULL || failed) {
+        chain_clear(chain, worker->home.store);
     } else {
-        chain_splice(&client->chain, &work->chain);
+        chain_splice(&client->chain, chain);
         worker_outgoing(worker, client);
     }
     if (client != NULL) {
         worker_resume(worker, client);
     }
-    if (client != NULL && work->failed) {
+    if (client != NULL && failed) {
         worker_shut_for(worker, client, WORKER_LIMIT_OUTPUT);
     }
+}
+
+void worker_job_done(struct worker *worker, struct mail *mail)
+{
+    struct call_work *work =
+        (struct call_work *)(void *)((char *)mail - offsetof(struct call_work, mail));
+    worker_take_answer(worker, work->client, &work->chain, work->failed);
     free(work);
 }
 

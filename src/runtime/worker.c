@@ -244,6 +244,9 @@ static void read_mail(struct worker *worker)
         case MAIL_JOB_DONE:
             worker_job_done(worker, mail);
             break;
+        case MAIL_REQUEST_DONE:
+            worker_request_done(worker, mail);
+            break;
         case MAIL_EXPIRY:
             // Sequentially consistent: a later deadline posts again.
             atomic_store(&worker->expiry_posted, false);

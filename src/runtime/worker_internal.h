@@ -63,5 +63,21 @@ void worker_defer(struct worker *worker, struct client *client, struct call *cal
 /* job.c: take a job's replies in. */
 void worker_job_done(struct worker *worker, struct mail *mail);
 
+/* job.c: take in what a background thread has answered (failed: more than is allowed) for a
+ * client, which may have left (NULL), and let it go on. */
+void worker_take_answer(struct worker *worker, struct client *client, struct chain *chain,
+                        bool failed);
+
+/* request.c: whether requests of this command may be moved to the background. */
+bool request_may_move(const struct worker *worker, struct bytes command_name);
+
+/* request.c: give the request at the front of the client's input to the background; the
+ * client waits. False when out of memory, with nothing changed. */
+NODISCARD bool worker_move_request(struct worker *worker, struct client *client,
+                                   const struct parse_result *request);
+
+/* request.c: it was executed. */
+void worker_request_done(struct worker *worker, struct mail *mail);
+
 /* job.c: let the background free what this thread unlinked. */
 void worker_post_trash(struct worker *worker);

@@ -20,6 +20,7 @@ struct client *client_create(struct client_home *home, int fd, const char *peer,
         .waiter = client_waiter_create(&home->mailbox, client),
         .share = {.mail = {.kind = MAIL_CONDEMNED}, .mailbox = &home->mailbox},
         .is_open = true,
+        .inline_max = CLIENT_INLINE_MAX,
         .created_ms = home->monotonic_ms,
         .active_ms = home->monotonic_ms,
     };
@@ -162,6 +163,56 @@ void client_consume(struct client *client, size_t size)
     if (client->input_start == client->input_size && client->input != NULL) {
         free_input(client);
     }
+}
+
+// A copy of bytes as a block of input; NULL when out of memory.
+static char *copy_input(struct client *client, struct bytes bytes)
+{
+    char *copy = pool_alloc(client->home->store->pool, MEMORY_INPUT, bytes.size);
+    if (copy != NULL) {
+        memcpy(copy, bytes.data, bytes.size);
+    }
+    return copy;
+}
+
+// The client's own block goes; what follows the request is copied to a new one.
+static bool detach_block(struct client *client, size_t size, struct detached_input *detached_out)
+{
+    size_t end = client->input_start + size;
+    struct bytes rest = bytes_make(client->input + end, client->input_size - end);
+    char *fresh = NULL;
+    if (rest.size > 0) {
+        fresh = copy_input(client, rest);
+        if (fresh == NULL) {
+            return false;
+        }
+    }
+    *detached_out = (struct detached_input){
+        .block = client->input, .capacity = client->input_capacity, .start = client->input_start};
+    client->input = fresh;
+    client->input_start = 0;
+    client->input_size = client->input_capacity = rest.size;
+    return true;
+}
+
+bool client_detach(struct client *client, size_t size, struct detached_input *detached_out)
+{
+    if (client->view.size == 0) {
+        return detach_block(client, size, detached_out);
+    }
+    char *copy = copy_input(client, bytes_make(client->view.data, size));
+    if (copy == NULL) {
+        return false;
+    }
+    *detached_out = (struct detached_input){.block = copy, .capacity = size};
+    client_consume(client, size);
+    return true;
+}
+
+void detached_free(struct detached_input *detached, struct pool *pool)
+{
+    pool_free(pool, MEMORY_INPUT, detached->block, detached->capacity);
+    *detached = (struct detached_input){0};
 }
 
 // ---- what it is around ----

@@ -41,6 +41,7 @@ enum client_phase { CLIENT_OPEN, CLIENT_CLOSING, CLIENT_LINGERING, CLIENT_SHUT }
 enum client_wait {
     CLIENT_WAITS_NOT,
     CLIENT_WAITS_FOR_READER,
+    CLIENT_MOVES,          // Its request goes to the background once its part of the batch is over.
     CLIENT_WAITS_FOR_LOCK, // From here on it is suspended.
     CLIENT_WAITS_FOR_MEMORY,
     CLIENT_WAITS_FOR_JOB,
@@ -55,7 +56,7 @@ struct client_home {
     uint64_t monotonic_ms; // Of its turn, for durations.
 };
 
-enum { CLIENT_NAME_MAX = 64 };
+enum { CLIENT_NAME_MAX = 64, CLIENT_INLINE_MAX = 4 * 1024 * 1024 };
 
 struct client {
     struct stream stream;
@@ -69,9 +70,10 @@ struct client {
     char *input;       // Unread input of our own, from input_start on.
     size_t input_start, input_size, input_capacity;
     struct parser parser;
-    size_t parsed;   // Bytes of unread input that stand in the batch.
-    size_t consumed; // Of these, executed.
-    unsigned quota;  // Requests it may still execute in this turn.
+    size_t parsed;     // Bytes of unread input that stand in the batch.
+    size_t consumed;   // Of these, executed.
+    unsigned quota;    // Requests it may still execute in this turn.
+    size_t inline_max; // Bytes of a request that is executed by the worker itself.
 
     struct bytes run;   // Replies in the worker's arena,
     uint64_t run_turn;  // made in this turn of the worker; other turns' are gone.
@@ -155,6 +157,26 @@ NODISCARD int client_receive(struct client *client, struct bytes data, uint64_t 
 
 /* The first `size` bytes of the unread input are done with. */
 void client_consume(struct client *client, size_t size);
+
+/* Input that was taken from a client, for another thread. */
+struct detached_input {
+    char *block;
+    size_t capacity;
+    size_t start;
+};
+
+/* Take the first `size` bytes of the unread input out; what follows them stays. False when out
+ * of memory, with nothing changed. */
+NODISCARD bool client_detach(struct client *client, size_t size,
+                             struct detached_input *detached_out);
+
+static inline struct bytes detached_bytes(const struct detached_input *detached, size_t size)
+{
+    return bytes_make(detached->block + detached->start, size);
+}
+
+/* Free it, to the pool of any thread. */
+void detached_free(struct detached_input *detached, struct pool *pool);
 
 /* Move what the loop lent to memory of our own. False when out of memory. */
 NODISCARD bool client_keep(struct client *client);

@@ -27,6 +27,7 @@ enum mail_kind {
     MAIL_CONNECTION,
     MAIL_WOKEN,
     MAIL_JOB_DONE,
+    MAIL_REQUEST_DONE,
     MAIL_CONDEMNED,
     MAIL_EXPIRY,
     MAIL_STOP

@@ -133,3 +133,27 @@ void access_lock_wait(struct access *access, uint32_t shard)
     }
     access_observe(access);
 }
+
+void access_lock_many(struct access *access, const uint32_t *shards, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        DEBUG_ASSERT(i == 0 || shards[i] > shards[i - 1]);
+        access_lock_wait(access, shards[i]);
+    }
+    access_observe(access);
+}
+
+void access_enter_many(struct keyspace *keyspace, struct store_thread *thread)
+{
+    if (lock_try(&keyspace->many_lock)) {
+        return;
+    }
+    pool_offline(thread->pool);
+    lock_wait(&keyspace->many_lock, &keyspace->many_queue);
+    pool_online(thread->pool);
+}
+
+void access_leave_many(struct keyspace *keyspace)
+{
+    lock_release(&keyspace->many_lock, &keyspace->many_queue);
+}

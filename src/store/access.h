@@ -92,6 +92,16 @@ void access_observe(struct access *access);
 /* Lock one shard, sleeping if need be: for background threads only. */
 void access_lock_wait(struct access *access, uint32_t shard);
 
+/* For background threads that lock many shards: one such at a time in a keyspace, so that
+ * they do not take turns shard by shard. Enter before access_open: while it waits, the thread
+ * is offline, and what it has prefetched or opened is no longer good. Leave when the shards are
+ * unlocked. */
+void access_enter_many(struct keyspace *keyspace, struct store_thread *thread);
+void access_leave_many(struct keyspace *keyspace);
+
+/* Lock `count` shards, ascending, sleeping for busy ones and keeping those had. */
+void access_lock_many(struct access *access, const uint32_t *shards, size_t count);
+
 /* ---- one key ---- */
 
 /* Borrow the live entry under `key`; NULL if absent or past its deadline. */
@@ -109,9 +119,22 @@ NODISCARD int keyspace_put_string(struct access *access, const struct key *key, 
                                   const struct put_options *options);
 
 /* The same for several keys, without deadlines, all or none: keys[i] gets values[2 * i], as
- * in MSET. Of a repeated key the last value stays. */
-NODISCARD int keyspace_put_strings(struct access *access, const struct key *keys, size_t count,
-                                   const struct bytes *values);
+ * in MSET. Of a repeated key the last value stays. In two steps: the entries are made, for
+ * which no lock is needed, and then put. */
+struct staged {
+    struct entry **entries; // NULL where one was put.
+    size_t count;
+};
+
+/* 0, or -ENOMEM with nothing staged. */
+NODISCARD int keyspace_stage_strings(struct access *access, const struct key *keys, size_t count,
+                                     const struct bytes *values, struct staged *staged_out);
+
+/* 0, or -ENOMEM with nothing changed. */
+NODISCARD int keyspace_put_staged(struct access *access, struct key *keys, struct staged *staged);
+
+/* Free what was not put. */
+void keyspace_free_staged(struct access *access, struct staged *staged);
 
 NODISCARD int keyspace_put_integer(struct access *access, const struct key *key, int64_t value,
                                    const struct put_options *options);

@@ -1,6 +1,7 @@
 /* One key at a time: find, put, remove. The shard's lock is held throughout. */
 #include "base/number.h"
 #include "store/keyspace_internal.h"
+#include "store/prefetch.h"
 #include "value/string/string_value.h"
 
 #include <errno.h>
@@ -277,12 +278,16 @@ static void free_unlinked(struct access *access, struct entry *entry)
     entry_free(entry, access->thread->pool);
 }
 
+enum { BATCH_MAX = 512 }; // So many keys the caller may have prefetched, in a batch.
+
 /* Link the entries whose keys are absent, and forget them in `fresh`. On -ENOMEM none of
  * them is linked, and those that were are freed. */
-static int link_absent(struct access *access, const struct key *keys, struct entry **fresh,
-                       size_t count)
+static int link_absent(struct access *access, struct key *keys, struct entry **fresh, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        if (UNLIKELY(count > BATCH_MAX)) {
+            keyspace_prefetch_many(access->keyspace, access->db, keys, count, i);
+        }
         if (keyspace_find_live(access, &keys[i]) != NULL) {
             continue;
         }
@@ -302,64 +307,72 @@ static int link_absent(struct access *access, const struct key *keys, struct ent
 }
 
 // Put the other entries in the place of what their keys have. Needs no memory.
-static void replace_present(struct access *access, const struct key *keys, struct entry **fresh,
-                            size_t count)
+static void replace_present(struct access *access, struct key *keys, struct staged *staged)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (fresh[i] == NULL) {
+    for (size_t i = 0; i < staged->count; i++) {
+        struct entry *fresh = staged->entries[i];
+        if (UNLIKELY(staged->count > BATCH_MAX)) {
+            keyspace_prefetch_many(access->keyspace, access->db, keys, staged->count, i);
+        }
+        if (fresh == NULL) {
             continue;
         }
         struct entry *old = keyspace_find_live(access, &keys[i]);
         struct value *old_value = entry_encoding(old) == ENTRY_VALUE ? entry_value(old) : NULL;
-        int error = exchange(access, &keys[i], old, fresh[i], 0);
+        int error = exchange(access, &keys[i], old, fresh, 0);
         ASSERT(error == 0);
-        fresh[i] = NULL;
+        staged->entries[i] = NULL;
         if (old_value != NULL) {
             keyspace_drop_own(access->thread, old_value);
         }
     }
 }
 
-static int create_all(struct access *access, const struct key *keys, size_t count,
-                      const struct bytes *values, struct entry **fresh)
+int keyspace_stage_strings(struct access *access, const struct key *keys, size_t count,
+                           const struct bytes *values, struct staged *staged_out)
 {
+    struct pool *pool = access->thread->pool;
+    size_t size = count * sizeof(struct entry *);
+    struct staged staged = {.entries = pool_alloc(pool, MEMORY_JOB, size), .count = count};
+    if (staged.entries == NULL) {
+        return -ENOMEM;
+    }
+    memset(staged.entries, 0, size);
     for (size_t i = 0; i < count; i++) {
-        fresh[i] = create_unlinked(access->thread->pool, &keys[i], values[2 * i]);
-        if (fresh[i] == NULL) {
+        staged.entries[i] = create_unlinked(pool, &keys[i], values[2 * i]);
+        if (staged.entries[i] == NULL) {
+            keyspace_free_staged(access, &staged);
             return -ENOMEM;
         }
+    }
+    *staged_out = staged;
+    return 0;
+}
+
+int keyspace_put_staged(struct access *access, struct key *keys, struct staged *staged)
+{
+    DEBUG_ASSERT(access->generation != NULL); // See access_ensure_database.
+    int error = link_absent(access, keys, staged->entries, staged->count);
+    if (error < 0) {
+        return error;
+    }
+    replace_present(access, keys, staged);
+    for (size_t i = 0; i < staged->count; i++) {
+        access_touch(access, keys[i].name, keys[i].hash);
     }
     return 0;
 }
 
-int keyspace_put_strings(struct access *access, const struct key *keys, size_t count,
-                         const struct bytes *values)
+void keyspace_free_staged(struct access *access, struct staged *staged)
 {
-    struct pool *pool = access->thread->pool;
-    size_t size = count * sizeof(struct entry *);
-    DEBUG_ASSERT(access->generation != NULL); // See access_ensure_database.
-    struct entry **fresh = pool_alloc(pool, MEMORY_JOB, size);
-    if (fresh == NULL) {
-        return -ENOMEM;
-    }
-    memset(fresh, 0, size);
-    int error = create_all(access, keys, count, values, fresh);
-    if (error == 0) {
-        error = link_absent(access, keys, fresh, count);
-    }
-    if (error == 0) {
-        replace_present(access, keys, fresh, count);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (error == 0) {
-            access_touch(access, keys[i].name, keys[i].hash);
-        }
-        if (fresh[i] != NULL) {
-            free_unlinked(access, fresh[i]);
+    for (size_t i = 0; i < staged->count; i++) {
+        if (staged->entries[i] != NULL) {
+            free_unlinked(access, staged->entries[i]);
         }
     }
-    pool_free(pool, MEMORY_JOB, fresh, size);
-    return error;
+    pool_free(access->thread->pool, MEMORY_JOB, staged->entries,
+              staged->count * sizeof(struct entry *));
+    *staged = (struct staged){0};
 }
 
 // ---- putting other values ----

@@ -85,6 +85,8 @@ struct keyspace {
     _Atomic uint64_t discarded; // Bytes in generations that wait to be freed, about.
     struct wait_queue flushers; // Who waits for them.
     _Atomic uint64_t flushes;   // See keyspace_flushes. Raised by whoever holds flush_lock.
+    struct lock many_lock;      // Held by a background thread that locks many shards.
+    struct wait_queue many_queue;
     struct lock flush_lock;
     struct wait_queue flush_queue;
     _Atomic uint32_t walks;   // Values held for walking (keyspace_hold).

@@ -25,3 +25,8 @@ void keyspace_prefetch_table(const struct keyspace *keyspace, uint32_t db, struc
 void keyspace_prefetch_first(const struct keyspace *keyspace, struct key *keys, size_t count);
 void keyspace_prefetch_next(const struct keyspace *keyspace, struct key *keys, size_t count,
                             size_t i);
+
+/* All steps, for loops over many keys that no batch has prefetched: call it with i = 0, 1, 2
+ * ... as keys[i] is about to be used. */
+void keyspace_prefetch_many(const struct keyspace *keyspace, uint32_t db, struct key *keys,
+                            size_t count, size_t i);

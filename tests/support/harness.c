@@ -1,6 +1,7 @@
 #include "harness.h"
 
 #include "base/number.h"
+#include "command/background_call.h"
 #include "programs/command_table.h"
 #include "store/prefetch.h"
 #include "store/walk.h"
@@ -125,6 +126,26 @@ static void run_job(struct harness *harness, struct call *call, struct reply *re
     pool_offline(thread->pool);
 }
 
+// The whole call, by a background thread.
+static void run_moved(struct harness *harness, const struct call *moved, struct reply *reply)
+{
+    struct store_thread *thread = harness->background_thread;
+    struct call_context context = harness->context;
+    struct call call;
+    context.thread = thread;
+    context.space = (struct key_space){0};
+    pool_quiesce(harness->thread->pool);
+    pool_online(thread->pool);
+    call_prepare(&call, &context, &harness->session, moved->argv, moved->argc);
+    background_call_begin(&call);
+    pool_offline(harness->thread->pool);
+    (void)call_run(&call, reply);
+    pool_online(harness->thread->pool);
+    background_call_end(&call);
+    call_release(&call, &context);
+    pool_offline(thread->pool);
+}
+
 enum call_outcome harness_try(struct harness *harness, const struct bytes *argv, uint32_t argc,
                               struct bytes *reply_out)
 {
@@ -145,6 +166,9 @@ enum call_outcome harness_try(struct harness *harness, const struct bytes *argv,
     harness->was_deferred = outcome == CALL_DEFERRED;
     if (outcome == CALL_DEFERRED) {
         run_job(harness, &call, &reply);
+        outcome = CALL_DONE;
+    } else if (outcome == CALL_MOVED) {
+        run_moved(harness, &call, &reply);
         outcome = CALL_DONE;
     }
     call_release(&call, &harness->context);

@@ -6,14 +6,14 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-struct sleeper {
+struct test_sleeper {
     struct waiter waiter;
     _Atomic unsigned woken;
 };
 
 static void wake(struct waiter *waiter)
 {
-    struct sleeper *sleeper = (struct sleeper *)waiter;
+    struct test_sleeper *sleeper = (struct test_sleeper *)waiter;
     atomic_fetch_add(&sleeper->woken, 1);
 }
 
@@ -40,8 +40,8 @@ static void give_back(struct depot *depot, void *chunks[], unsigned count)
 TEST(memory_is_short_until_upkeep)
 {
     struct depot *depot = depot_create();
-    struct sleeper first = {.waiter = {.wake = wake}};
-    struct sleeper second = {.waiter = {.wake = wake}};
+    struct test_sleeper first = {.waiter = {.wake = wake}};
+    struct test_sleeper second = {.waiter = {.wake = wake}};
     void *chunks[SPARE_CHUNKS];
     depot_upkeep(depot);
     ck_assert(depot_claim_upkeep(depot));
@@ -85,7 +85,7 @@ TEST(without_upkeep_memory_is_never_short)
 TEST(without_memory_nobody_waits_for_it)
 {
     struct depot *depot = depot_create();
-    struct sleeper sleeper = {.waiter = {.wake = wake}};
+    struct test_sleeper sleeper = {.waiter = {.wake = wake}};
     void *chunks[SPARE_CHUNKS];
     depot_upkeep(depot);
     unsigned count = use_up(depot, chunks);
@@ -111,7 +111,7 @@ TEST(without_memory_nobody_waits_for_it)
 TEST(what_comes_back_ends_a_shortage)
 {
     struct depot *depot = depot_create();
-    struct sleeper sleeper = {.waiter = {.wake = wake}};
+    struct test_sleeper sleeper = {.waiter = {.wake = wake}};
     void *chunks[SPARE_CHUNKS];
     depot_upkeep(depot);
     unsigned count = use_up(depot, chunks);
@@ -136,7 +136,7 @@ struct user {
     void *chunks[ROUNDS];
     struct crew *crew;
     pthread_t thread;
-    struct sleeper sleepers[ROUNDS];
+    struct test_sleeper sleepers[ROUNDS];
     bool slept[ROUNDS];
 };
 
@@ -147,7 +147,7 @@ static void *use_chunks(void *context)
     for (unsigned round = 0; round < ROUNDS; round++) {
         user->chunks[round] = chunk_borrow(&depot->chunks);
         ck_assert_ptr_nonnull(user->chunks[round]);
-        struct sleeper *sleeper = &user->sleepers[round];
+        struct test_sleeper *sleeper = &user->sleepers[round];
         sleeper->waiter.wake = wake;
         user->slept[round] = depot_is_short(depot);
         if (user->slept[round]) {
