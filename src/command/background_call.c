@@ -2,6 +2,8 @@
 
 #include "store/barrier.h"
 
+#include <time.h>
+
 enum { MANY_SHARDS = 32 };
 
 // Sleep until the waiter is woken; what was opened and prefetched is no longer good.
@@ -77,6 +79,32 @@ int call_lock(struct call *call)
     return call->is_in_background && !call->is_locked ? lock(call) : 0;
 }
 
+// Whether the call, if it walks values, may begin to: others may wait to change them first.
+static bool may_walk(struct call *call)
+{
+    if ((call->command->flags & COMMAND_LONG) == 0 || !keyspace_has_walks(call->access.keyspace)) {
+        return true;
+    }
+    call->access.counts_lookups = false;
+    for (uint32_t i = 0; i < call->key_count; i++) {
+        const struct entry *entry = keyspace_find(&call->access, &call->keys[i]);
+        if (entry != NULL && entry_encoding(entry) == ENTRY_VALUE &&
+            !keyspace_may_walk(call->access.keyspace, entry_value(entry))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Nobody wakes who waits to walk: look again in a moment. It is never long.
+static void doze(struct call *call)
+{
+    static const struct timespec moment = {.tv_nsec = 500 * 1000};
+    pool_offline(call->access.thread->pool);
+    (void)nanosleep(&moment, NULL);
+    pool_online(call->access.thread->pool);
+}
+
 void background_call_begin(struct call *call)
 {
     call->is_in_background = true;
@@ -96,15 +124,26 @@ void background_call_begin(struct call *call)
             call->mistake = CALL_OUT_OF_MEMORY;
             return;
         }
-        if (call_may_edit(call, &sleeper.waiter)) {
+        bool may_edit = call_may_edit(call, &sleeper.waiter);
+        if (may_edit && may_walk(call)) {
             return;
         }
         unlock(call);
-        sleep_offline(call, &sleeper);
+        if (may_edit) {
+            doze(call);
+        } else {
+            sleep_offline(call, &sleeper);
+        }
     }
 }
 
-void background_call_end(struct call *call)
+void background_call_run(struct call *call, struct reply *reply)
 {
+    enum call_outcome outcome = call_run(call, reply);
     unlock(call);
+    if (outcome == CALL_DEFERRED) {
+        struct deferred deferred = {.access = call->access, .reply = reply};
+        call->job(&deferred, call->job_state);
+        pool_free(call->access.thread->pool, MEMORY_JOB, call->job_state, call->job_state_size);
+    }
 }

@@ -1,8 +1,7 @@
 /* background_call.h - a whole call executed by a background thread, which may sleep.
  *
  *   background_call_begin   memory, locks in ascending order, kept while it sleeps for the next
- *   call_run                the handler; what it would defer is done at once
- *   background_call_end     unlock
+ *   background_call_run     the handler; unlock; what the handler has deferred
  *
  * For calls that name more keys, elements or bytes than a worker has time for. A handler with
  * COMMAND_STAGES is run without locks and takes them itself (call_lock), once it has made all
@@ -17,7 +16,7 @@
 
 #include "command/call.h"
 
-/* Returns when the call may run: call_run and background_call_end must follow. */
+/* Returns when the call may run: background_call_run must follow. */
 void background_call_begin(struct call *call);
 
-void background_call_end(struct call *call);
+void background_call_run(struct call *call, struct reply *reply);

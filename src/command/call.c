@@ -152,7 +152,7 @@ enum call_outcome call_begin(struct call *call, struct waiter *waiter)
     return CALL_DONE;
 }
 
-// In a group, or in the background already, do now what a handler left to the background.
+// In a group, do now what a handler left to the background.
 static void run_deferred_now(struct call *call)
 {
     struct deferred deferred = {.access = call->access, .reply = call->reply};
@@ -170,7 +170,7 @@ enum call_outcome call_run(struct call *call, struct reply *reply)
     }
     call->access.counts_lookups = (call->command->flags & COMMAND_READS) != 0;
     call->command->handler(call);
-    if (UNLIKELY(call->outcome == CALL_DEFERRED && (call->is_in_group || call->is_in_background))) {
+    if (UNLIKELY(call->outcome == CALL_DEFERRED && call->is_in_group)) {
         run_deferred_now(call);
     }
     return call->outcome;

@@ -65,6 +65,9 @@ static void run_span_job(struct deferred *deferred, void *state)
 
 bool defer_zset_span(struct call *call, struct zset *zset, const struct zset_span *span)
 {
+    if (!keyspace_may_walk(call->access.keyspace, zset_value(zset)) && call_moves(call)) {
+        return false; // A background thread lets those go first who wait to change the set.
+    }
     struct span_job *job = call_defer(call, run_span_job, sizeof(*job));
     if (job == NULL) {
         return false;

@@ -6,6 +6,7 @@
 #include "command/background_call.h"
 #include "runtime/background.h"
 #include "runtime/worker_internal.h"
+#include "store/barrier.h"
 
 #include <stdlib.h>
 
@@ -43,9 +44,15 @@ static void execute(struct request_work *work, struct call_context *context, cha
     struct call call;
     call_prepare(&call, context, &work->session, space.args, result.argc);
     work->command = call.command;
+    bool writes = call.command != NULL && (call.command->flags & COMMAND_WRITES) != 0;
+    if (writes) {
+        barrier_step_in(context->thread); // Background threads stand aside otherwise.
+    }
     background_call_begin(&call);
-    (void)call_run(&call, reply);
-    background_call_end(&call);
+    background_call_run(&call, reply);
+    if (writes) {
+        barrier_stand_aside(context->thread);
+    }
     call_release(&call, context);
 }
 

@@ -198,6 +198,10 @@ void keyspace_drop(struct store_thread *thread, struct value *value);
  * for values whose shards the caller has locked. */
 bool keyspace_has_walks(const struct keyspace *keyspace);
 
+/* Whether a walk of a value, whose shard is locked, may begin now: not before those who wait to
+ * change it. */
+bool keyspace_may_walk(struct keyspace *keyspace, const struct value *value);
+
 /* Whether the value under `key`, if there is one, may be changed now (long strings: always;
  * they are copied if need be). If not, `waiter` is woken when it is worth another try. */
 bool keyspace_may_change(struct access *access, const struct key *key, struct waiter *waiter);

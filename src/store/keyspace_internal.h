@@ -66,6 +66,14 @@ struct barrier {
 /* With so many bytes in discarded generations, who flushes waits until some are freed. */
 enum { DISCARDED_MAX = 32 * 1024 * 1024 };
 
+/* A value that nobody may begin to walk for now; it may be gone already. */
+struct reservation {
+    const struct value *value;
+    uint64_t until_ns;
+};
+
+enum { RESERVED_MAX = 16 };
+
 struct keyspace {
     struct keyspace_options options;
     unsigned hash_shift; // hash >> hash_shift is the shard.
@@ -92,6 +100,8 @@ struct keyspace {
     _Atomic uint32_t walks;   // Values held for walking (keyspace_hold).
     struct lock waiters_lock; // Guards value->waiters while the value is shared.
     struct wait_queue waiters_queue;
+    struct reservation reserved[RESERVED_MAX]; // By waiters_lock, too.
+    unsigned reserved_count;
     pthread_mutex_t threads_lock; // Guards threads.
     struct store_thread **threads;
 };

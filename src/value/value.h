@@ -94,6 +94,12 @@ void value_hold(struct value *value);
  * (value_free) or hands it to a background thread for that. On any thread. */
 NODISCARD bool value_drop(struct value *value);
 
+/* How many hold it at this moment. */
+static inline uint32_t value_holders(const struct value *value)
+{
+    return atomic_load_explicit(&value->holders, memory_order_relaxed);
+}
+
 /* Whether anybody but one holder has it. */
 static inline bool value_is_shared(const struct value *value)
 {

@@ -135,3 +135,30 @@ class Together(ServerCase):
         for thread in threads:
             thread.join()
         self.assertGreater(done, 20)
+
+
+class Readers(ServerCase):
+    """Those who read all of a set again and again leave room for those who change it."""
+
+    def test_writers_get_on(self):
+        members = [word for i in range(50000) for word in (str(i), f'member{i}')]
+        self.expect(50000, 'ZADD', 'z', *members)
+        over = threading.Event()
+
+        def read():
+            with self.client() as client:
+                while not over.is_set():
+                    client('ZRANGE', 'z', '0', '-1')
+
+        threads = [threading.Thread(target=read) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        waits = []
+        for i in range(scaled(20)):
+            begin = time.monotonic()
+            self.expect(1, 'ZADD', 'z', '7', f'new{i}')
+            waits.append(time.monotonic() - begin)
+        over.set()
+        for thread in threads:
+            thread.join()
+        self.assertLess(max(waits), 10)

@@ -139,9 +139,8 @@ static void run_moved(struct harness *harness, const struct call *moved, struct 
     call_prepare(&call, &context, &harness->session, moved->argv, moved->argc);
     background_call_begin(&call);
     pool_offline(harness->thread->pool);
-    (void)call_run(&call, reply);
+    background_call_run(&call, reply);
     pool_online(harness->thread->pool);
-    background_call_end(&call);
     call_release(&call, &context);
     pool_offline(thread->pool);
 }

@@ -348,3 +348,47 @@ TEST(scores_are_doubles_in_resp3)
     EXPECT(h, "ZPOPMAX x", "*0\r\n");
     harness_destroy(h);
 }
+
+TEST(nobody_walks_a_set_before_those_who_wait_to_change_it)
+{
+    struct harness *h = harness_create();
+    const struct bytes zadd[] = {BYTES("ZADD"), BYTES("z"), BYTES("7"), BYTES("new")};
+    struct bytes reply;
+    add_large(h);
+    struct value *value = value_at(h, "z");
+    ck_assert(keyspace_may_walk(h->keyspace, value));
+    keyspace_hold(h->thread, value);
+    keyspace_hold(h->thread, value);
+    ck_assert(keyspace_may_walk(h->keyspace, value)); // Walks beside walks.
+    h->woken = false;
+    ck_assert_int_eq(harness_try(h, zadd, 4, &reply), CALL_WAITS);
+    ck_assert(!keyspace_may_walk(h->keyspace, value));
+    keyspace_drop(h->thread, value);
+    ck_assert(!h->woken);
+    ck_assert(!keyspace_may_walk(h->keyspace, value));
+    keyspace_drop(h->thread, value);
+    ck_assert(h->woken);
+    ck_assert(!keyspace_may_walk(h->keyspace, value)); // It is reserved for who was woken.
+    ck_assert_int_eq(harness_try(h, zadd, 4, &reply), CALL_DONE);
+    ck_assert(keyspace_may_walk(h->keyspace, value));
+    ck_assert(!keyspace_has_walks(h->keyspace));
+    harness_destroy(h);
+}
+
+TEST(a_set_is_not_reserved_for_ever)
+{
+    struct harness *h = harness_create();
+    const struct bytes zadd[] = {BYTES("ZADD"), BYTES("z"), BYTES("7"), BYTES("new")};
+    struct bytes reply;
+    add_large(h);
+    struct value *value = value_at(h, "z");
+    keyspace_hold(h->thread, value);
+    ck_assert_int_eq(harness_try(h, zadd, 4, &reply), CALL_WAITS);
+    keyspace_drop(h->thread, value); // Who waited does not come back.
+    EXPECT(h, "ZCARD z", ":5000\r\n");
+    const char *all = harness_run(h, "ZRANGE z 0 -1"); // Waits for the end of the reservation.
+    ck_assert_int_eq(strncmp(all, "*5000\r\n", 7), 0);
+    ck_assert(keyspace_may_walk(h->keyspace, value));
+    ck_assert(!keyspace_has_walks(h->keyspace));
+    harness_destroy(h);
+}
