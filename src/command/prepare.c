@@ -75,6 +75,17 @@ static inline uint32_t prepare_key(const struct call *call, struct key *key, str
     return keyspace_shard(keyspace, key->hash);
 }
 
+// Prepare a run of keys, the first of which is the call's key `at`.
+static void prepare_run(const struct call *call, struct key_run run, uint32_t at)
+{
+    const struct bytes *name = call->argv + run.first;
+    struct key *keys = call->keys + at;
+    uint32_t *shards = call->shards + at;
+    for (uint32_t i = 0; i < run.count; i++, name += run.step) {
+        shards[i] = prepare_key(call, &keys[i], *name);
+    }
+}
+
 // Whatever is not one key at a fixed place.
 static __attribute__((noinline)) void prepare_keys(struct call *call, struct call_context *context)
 {
@@ -94,11 +105,8 @@ static __attribute__((noinline)) void prepare_keys(struct call *call, struct cal
     }
     uint32_t at = 0;
     for (uint32_t i = 0; i < runs.run_count; i++) {
-        const struct bytes *name = call->argv + runs.runs[i].first;
-        for (uint32_t end = at + runs.runs[i].count; at < end; at++) {
-            call->shards[at] = prepare_key(call, &call->keys[at], *name);
-            name += runs.runs[i].step;
-        }
+        prepare_run(call, runs.runs[i], at);
+        at += runs.runs[i].count;
     }
     call->key_count = at;
     call->shard_count = unique_shards(call->shards, at);
