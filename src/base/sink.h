@@ -30,6 +30,12 @@ struct sink_ops {
     /* Append `bytes` without copying; `owner` is held until they are sent and
      * released by the sink's owner. NULL where the sink can only copy. */
     int (*lend)(struct sink *sink, struct bytes bytes, void *owner);
+    /* How many bytes are there to be sent, as a place for `insert`. Places before the one
+     * that bytes are inserted at keep their meaning. */
+    size_t (*place)(const struct sink *sink);
+    /* Put `bytes` in at an earlier place: what was written after it moves. 0 or negative
+     * errno. */
+    int (*insert)(struct sink *sink, size_t place, struct bytes bytes);
 };
 
 struct sink {
@@ -67,5 +73,21 @@ static inline void sink_write(struct sink *sink, struct bytes bytes)
     if (LIKELY(at != NULL && bytes.size > 0)) {
         memcpy(at, bytes.data, bytes.size);
         sink_commit(sink, bytes.size);
+    }
+}
+
+/* Where the next byte will be written, for sink_insert. */
+static inline size_t sink_place(const struct sink *sink)
+{
+    return sink->failed ? 0 : sink->ops->place(sink);
+}
+
+/* Put a copy of `bytes`, some tens at most, in at an earlier place. Takes time in proportion to
+ * what was written since, up to a sink's run or a chunk. */
+static inline void sink_insert(struct sink *sink, size_t place, struct bytes bytes)
+{
+    if (!sink->failed && sink->ops->insert(sink, place, bytes) < 0) {
+        sink->failed = true;
+        sink->end = sink->at;
     }
 }

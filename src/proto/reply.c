@@ -310,6 +310,36 @@ void reply_big_number(struct reply *reply, struct bytes digits)
     }
 }
 
+struct reply_open reply_open(struct reply *reply)
+{
+    return (struct reply_open){.place = sink_place(reply->sink)};
+}
+
+// The header that was left out.
+static void close_list(struct reply *reply, struct reply_open open, char type, size_t count)
+{
+    char header[FRAME_SIZE];
+    header[0] = type;
+    char *at = put_length(header + 1, count);
+    at = put_piece(at, &reply->codec->line_end);
+    sink_insert(reply->sink, open.place, bytes_make(header, (size_t)(at - header)));
+}
+
+void reply_close_array(struct reply *reply, struct reply_open open, size_t count)
+{
+    close_list(reply, open, '*', count);
+}
+
+void reply_close_set(struct reply *reply, struct reply_open open, size_t count)
+{
+    close_list(reply, open, reply->codec->set, count);
+}
+
+void reply_close_map(struct reply *reply, struct reply_open open, size_t count)
+{
+    close_list(reply, open, reply->codec->map, reply->codec->has_types ? count : 2 * count);
+}
+
 void reply_error(struct reply *reply, const char *format, ...)
 {
     char text[PROTO_ERROR_MAX];

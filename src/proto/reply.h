@@ -81,6 +81,23 @@ void reply_map(struct reply *reply, size_t count);
 void reply_pairs(struct reply *reply, size_t count);
 void reply_pair(struct reply *reply);
 
+/* An array, set or map whose count is not known before its elements:
+ *
+ *   struct reply_open open = reply_open(reply);
+ *   ... the elements, which may be such arrays themselves, closed before it ...
+ *   reply_close_array(reply, open, count);
+ *
+ * The header is put in before the elements, which move by a few bytes for it: where the count
+ * can be had cheaply, reply_array is better. */
+struct reply_open {
+    size_t place;
+};
+
+struct reply_open reply_open(struct reply *reply);
+void reply_close_array(struct reply *reply, struct reply_open open, size_t count);
+void reply_close_set(struct reply *reply, struct reply_open open, size_t count);
+void reply_close_map(struct reply *reply, struct reply_open open, size_t count);
+
 /* An error with its code first: "ERR no such key". CR and LF in what the format
  * fills in become blanks; the whole is cut at PROTO_ERROR_MAX. */
 __attribute__((format(printf, 2, 3))) void reply_error(struct reply *reply, const char *format,

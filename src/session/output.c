@@ -101,6 +101,56 @@ int chain_prepend(struct chain *chain, struct store_thread *thread, struct bytes
     return 0;
 }
 
+/* Put a copy of `bytes` in behind the first `keep` bytes of the chunk. Those behind it move: a
+ * little if there is room, to a chunk of their own otherwise. 0 or -ENOMEM. */
+static int chunk_insert(struct chain *chain, struct chunk *chunk, struct store_thread *thread,
+                        size_t keep, struct bytes bytes)
+{
+    size_t rest = chunk->size - keep;
+    ASSERT(chunk->owner == NULL || rest == 0); // A lent value is one write.
+    if (chunk_room(chunk) >= bytes.size) {
+        chunk->size += bytes.size;
+        char *at = chunk_end(chunk) - rest;
+        memmove(at, at - bytes.size, rest);
+        memcpy(at - bytes.size, bytes.data, bytes.size);
+    } else {
+        struct chunk *tail = chunk_create(thread->pool, bytes.size + rest);
+        if (tail == NULL) {
+            return -ENOMEM;
+        }
+        char *at = chunk_end(tail);
+        memcpy(at, bytes.data, bytes.size);
+        memcpy(at + bytes.size, chunk->data + keep, rest);
+        tail->size = bytes.size + rest;
+        tail->next = chunk->next;
+        chunk->next = tail;
+        chunk->size = keep;
+        chain->last = chain->last == chunk ? tail : chain->last;
+        chain->memory += chunk_memory(tail);
+    }
+    chain->bytes += bytes.size;
+    return 0;
+}
+
+/* Put a copy of `bytes` in before the unsent byte number `place`, which the kernel has not been
+ * given to send, nor any after it. 0 or -ENOMEM. */
+static int chain_insert(struct chain *chain, struct store_thread *thread, size_t place,
+                        struct bytes bytes)
+{
+    ASSERT(place <= chain->bytes);
+    size_t keep = chain->sent + place;
+    if (keep == 0) {
+        return chain_prepend(chain, thread, bytes);
+    }
+    // The chunk with the byte before the place, perhaps a sent one.
+    struct chunk *chunk = chain->first;
+    while (keep > chunk->size) {
+        keep -= chunk->size;
+        chunk = chunk->next;
+    }
+    return chunk_insert(chain, chunk, thread, keep, bytes);
+}
+
 void chain_splice(struct chain *chain, struct chain *tail)
 {
     if (tail->first == NULL) {
@@ -220,7 +270,26 @@ static int chain_lend(struct sink *base, struct bytes bytes, void *owner)
     return 0;
 }
 
-static const struct sink_ops chain_ops = {.more = chain_more, .lend = chain_lend};
+static size_t chain_place(const struct sink *base)
+{
+    const struct chain_sink *sink = (const struct chain_sink *)(const void *)base;
+    size_t unsettled = base->at == NULL ? 0 : (size_t)(base->at - chunk_end(sink->chain->last));
+    return sink->chain->bytes + unsettled;
+}
+
+static int chain_insert_at(struct sink *base, size_t place, struct bytes bytes)
+{
+    struct chain_sink *sink = chain_sink_of(base);
+    settle(sink);
+    return chain_insert(sink->chain, sink->thread, place, bytes);
+}
+
+static const struct sink_ops chain_ops = {
+    .more = chain_more,
+    .lend = chain_lend,
+    .place = chain_place,
+    .insert = chain_insert_at,
+};
 
 void chain_sink_open(struct chain_sink *sink, struct chain *chain, struct store_thread *thread,
                      size_t bytes_max)
@@ -273,7 +342,34 @@ static int arena_lend(struct sink *sink, struct bytes bytes, void *owner)
     return chain_lend(sink, bytes, owner);
 }
 
-static const struct sink_ops arena_ops = {.more = arena_more, .lend = arena_lend};
+/* A run that leaves the arena begins its chain: its places are those of the chain, too. */
+static size_t arena_place(const struct sink *sink)
+{
+    const struct output *output = (const struct output *)(const void *)sink;
+    return (size_t)(sink->at - output->run);
+}
+
+static int arena_insert(struct sink *sink, size_t place, struct bytes bytes)
+{
+    struct output *output = output_of(sink);
+    if ((size_t)(sink->end - sink->at) < bytes.size) {
+        int error = leave_arena(output);
+        return error < 0 ? error : chain_insert_at(sink, place, bytes);
+    }
+    char *at = output->run + place;
+    ASSERT(at <= sink->at);
+    memmove(at + bytes.size, at, (size_t)(sink->at - at));
+    memcpy(at, bytes.data, bytes.size);
+    sink_commit(sink, bytes.size);
+    return 0;
+}
+
+static const struct sink_ops arena_ops = {
+    .more = arena_more,
+    .lend = arena_lend,
+    .place = arena_place,
+    .insert = arena_insert,
+};
 
 int output_init(struct output *output, struct store_thread *thread, size_t bytes_max)
 {

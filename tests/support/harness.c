@@ -45,8 +45,25 @@ static int string_lend(struct sink *sink, struct bytes bytes, void *owner)
     return 0;
 }
 
-static const struct sink_ops copying_ops = {.more = string_more};
-static const struct sink_ops lending_ops = {.more = string_more, .lend = string_lend};
+static size_t string_place(const struct sink *sink)
+{
+    return (size_t)(sink->at - ((const struct string_sink *)(const void *)sink)->text);
+}
+
+static int string_insert(struct sink *sink, size_t place, struct bytes bytes)
+{
+    (void)sink_reserve(sink, bytes.size);
+    char *at = ((struct string_sink *)(void *)sink)->text + place;
+    memmove(at + bytes.size, at, (size_t)(sink->at - at));
+    memcpy(at, bytes.data, bytes.size);
+    sink_commit(sink, bytes.size);
+    return 0;
+}
+
+static const struct sink_ops copying_ops = {
+    .more = string_more, .place = string_place, .insert = string_insert};
+static const struct sink_ops lending_ops = {
+    .more = string_more, .lend = string_lend, .place = string_place, .insert = string_insert};
 
 // ---- life ----
 

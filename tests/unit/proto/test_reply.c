@@ -62,8 +62,35 @@ static int collector_lend(struct sink *sink, struct bytes bytes, void *owner)
     return 0;
 }
 
-static const struct sink_ops copying = {.more = collector_more};
-static const struct sink_ops lending = {.more = collector_more, .lend = collector_lend};
+static size_t collector_place(const struct sink *sink)
+{
+    const struct collector *collector = (const struct collector *)sink;
+    return collector->written_size + (size_t)(sink->at - collector->block);
+}
+
+static int collector_insert(struct sink *sink, size_t place, struct bytes bytes)
+{
+    struct collector *collector = (struct collector *)sink;
+    collect(collector);
+    if (bytes.size > collector->left) {
+        return -ENOMEM;
+    }
+    ck_assert_uint_le(place, collector->written_size);
+    ck_assert_uint_le(collector->written_size + bytes.size, sizeof(collector->written));
+    char *at = collector->written + place;
+    memmove(at + bytes.size, at, collector->written_size - place);
+    memcpy(at, bytes.data, bytes.size);
+    collector->written_size += bytes.size;
+    collector->left -= bytes.size;
+    return 0;
+}
+
+static const struct sink_ops copying = {
+    .more = collector_more, .place = collector_place, .insert = collector_insert};
+static const struct sink_ops lending = {.more = collector_more,
+                                        .lend = collector_lend,
+                                        .place = collector_place,
+                                        .insert = collector_insert};
 
 static void collector_init(struct collector *collector, const struct sink_ops *ops, size_t left)
 {
@@ -195,6 +222,44 @@ static void answer_texts(struct reply *reply)
     reply_verbatim(reply, "mkd", BYTES(""));
     reply_big_number(reply, BYTES("-3492890328409238509324850943850943825024385"));
     reply_double_value(reply, 0.5);
+}
+
+static void answer_open_lists(struct reply *reply)
+{
+    struct reply_open outer = reply_open(reply);
+    reply_integer(reply, 1);
+    struct reply_open map = reply_open(reply);
+    struct reply_open set = reply_open(reply);
+    reply_value(reply, BYTES("member"));
+    reply_close_set(reply, set, 1);
+    reply_value(reply, BYTES("meaning"));
+    reply_close_map(reply, map, 1);
+    struct reply_open empty = reply_open(reply);
+    reply_close_array(reply, empty, 0);
+    reply_close_array(reply, outer, 1234567);
+}
+
+TEST(counts_may_be_known_after_the_elements)
+{
+    ASSERT_FORMS(answer_open_lists,
+                 "*1234567\n:1\n*2\n*1\n+VALUE 6\nmember\n+VALUE 7\nmeaning\n*0\n",
+                 "*1234567\r\n:1\r\n*2\r\n*1\r\n$6\r\nmember\r\n$7\r\nmeaning\r\n*0\r\n",
+                 "*1234567\r\n:1\r\n%1\r\n~1\r\n$6\r\nmember\r\n$7\r\nmeaning\r\n*0\r\n");
+}
+
+TEST(an_open_list_on_a_sink_that_fails_is_swallowed)
+{
+    for (size_t left = 0; left < 55; left++) {
+        struct collector collector;
+        collector_init(&collector, &copying, left);
+        struct reply reply;
+        reply_init(&reply, &collector.sink, PROTOCOL_RESP2);
+        answer_open_lists(&reply);
+        ck_assert(collector.sink.failed);
+        reply_ok(&reply);
+        collect(&collector);
+        ck_assert_uint_le(collector.written_size, 60);
+    }
 }
 
 TEST(answers_of_resp3_have_types)
