@@ -85,7 +85,7 @@ struct harness *harness_create(void)
     const struct keyspace_options options = {
         .shard_bits = SHARD_BITS,
         .databases = DATABASES,
-        .threads = 2,
+        .threads = HARNESS_THREADS_MAX,
         .tenders = 1,
         .secret = {.sip = {1, 2}},
         .wake = no_wake,

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { HARNESS_NOW_MS = 1000000, HARNESS_WORDS_MAX = 8192 };
+enum { HARNESS_NOW_MS = 1000000, HARNESS_WORDS_MAX = 8192, HARNESS_THREADS_MAX = 16 };
 
 struct harness {
     struct keyspace *keyspace;
