@@ -85,6 +85,7 @@ void keyspace_destroy(struct keyspace *keyspace)
     while (keyspace_take_trash(&last, &trash)) {
         keyspace_free_trash(keyspace, &last, &trash);
     }
+    blocked_table_destroy(atomic_load(&keyspace->blocked), keyspace->pool);
     pool_destroy(keyspace->pool);
     depot_destroy(keyspace->depot);
     (void)pthread_mutex_destroy(&keyspace->threads_lock);

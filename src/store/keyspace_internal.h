@@ -90,10 +90,11 @@ struct keyspace {
     _Atomic uint64_t last_number; // Of generations and flushes that were told.
     struct observing observing;
     struct barrier barrier;
-    _Atomic uint64_t discarded; // Bytes in generations that wait to be freed, about.
-    struct wait_queue flushers; // Who waits for them.
-    _Atomic uint64_t flushes;   // See keyspace_flushes. Raised by whoever holds flush_lock.
-    struct lock many_lock;      // Held by a background thread that locks many shards.
+    _Atomic(struct blocked_table *) blocked; // NULL: nobody has waited for a key yet.
+    _Atomic uint64_t discarded;              // Bytes in generations that wait to be freed, about.
+    struct wait_queue flushers;              // Who waits for them.
+    _Atomic uint64_t flushes; // See keyspace_flushes. Raised by whoever holds flush_lock.
+    struct lock many_lock;    // Held by a background thread that locks many shards.
     struct wait_queue many_queue;
     struct lock flush_lock;
     struct wait_queue flush_queue;
@@ -165,6 +166,9 @@ void observers_touch(struct access *access, struct bytes name, uint64_t hash);
 
 /* Tell who listens that a database was emptied. */
 void observers_flushed(struct keyspace *keyspace, uint32_t db);
+
+/* Free the queues of who waits for keys; nobody does any more. NULL is fine. */
+void blocked_table_destroy(struct blocked_table *table, struct pool *pool);
 
 /* Whether the barrier is held; then the calling tender is woken when it is left. */
 bool barrier_puts_off_expiry(struct keyspace *keyspace);
