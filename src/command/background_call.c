@@ -144,6 +144,7 @@ void background_call_run(struct call *call, struct reply *reply)
     if (outcome == CALL_DEFERRED) {
         struct deferred deferred = {.access = call->access, .reply = reply};
         call->job(&deferred, call->job_state);
-        pool_free(call->access.thread->pool, MEMORY_JOB, call->job_state, call->job_state_size);
+        pool_free(call->access.thread->pool, MEMORY_JOB, call_job_block(call),
+                  call_job_block_size(call));
     }
 }

@@ -157,7 +157,8 @@ static void run_deferred_now(struct call *call)
 {
     struct deferred deferred = {.access = call->access, .reply = call->reply};
     call->job(&deferred, call->job_state);
-    pool_free(call->access.thread->pool, MEMORY_JOB, call->job_state, call->job_state_size);
+    pool_free(call->access.thread->pool, MEMORY_JOB, call_job_block(call),
+              call_job_block_size(call));
     call->outcome = CALL_DONE;
 }
 
@@ -206,13 +207,16 @@ void call_release(struct call *call, const struct call_context *context)
 
 void *call_defer(struct call *call, call_job job, size_t size)
 {
-    void *state = pool_alloc(call->access.thread->pool, MEMORY_JOB, size);
-    if (state == NULL) {
+    size_t header = call->context->job_header_size;
+    char *block = pool_alloc(call->access.thread->pool, MEMORY_JOB, header + size);
+    if (block == NULL) {
         call_out_of_memory(call);
         return NULL;
     }
+    void *state = block + header;
     memset(state, 0, size);
     call->job = job;
+    call->job_is_short = false;
     call->job_state = state;
     call->job_state_size = size;
     call->outcome = CALL_DEFERRED;

@@ -28,6 +28,7 @@
 #include "store/effects.h"
 #include "store/prefetch.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -47,7 +48,17 @@ struct session {
 struct deferred {
     struct access access; // Its own thread's; now_ms is when it began.
     struct reply *reply;
+    const _Atomic bool *is_cancelled; // NULL: it cannot be.
 };
+
+/* Whether nobody waits for the answer any more: then a job may end without one. For jobs that
+ * take long to ask between slices. */
+static inline bool deferred_is_cancelled(const struct deferred *deferred)
+{
+    // Relaxed: it is a hint; nothing else is read because of it.
+    return deferred->is_cancelled != NULL &&
+           atomic_load_explicit(deferred->is_cancelled, memory_order_relaxed);
+}
 
 typedef void (*call_job)(struct deferred *deferred, void *state);
 
@@ -88,6 +99,7 @@ struct call {
     call_job job;              // CALL_DEFERRED
     void *job_state;
     size_t job_state_size;
+    bool job_is_short;         // At most some ms: does not wait behind those that take longer.
     enum call_mistake mistake; // Of call_prepare.
     bool is_in_group;          // Begins and ends with others (command/group.h).
     bool is_in_background;     // A background thread executes it (command/background_call.h),
@@ -107,7 +119,8 @@ struct call_context {
     const struct command_table *commands;
     struct keyspace *keyspace;
     struct store_thread *thread;
-    struct server *server; // For handlers of admin/; opaque elsewhere, NULL in tests.
+    struct server *server;  // For handlers of admin/; opaque elsewhere, NULL in tests.
+    size_t job_header_size; // Room that call_defer leaves before the state, for who runs it.
     uint64_t now_ms;
     struct key_space space; // Lent for as long as the calls are in use.
 };
@@ -192,6 +205,18 @@ static inline struct key *call_key(struct call *call, uint32_t i)
 
 /* Lock the call's shards if that was left to the handler (COMMAND_STAGES). 0 or -ENOMEM. */
 NODISCARD int call_lock(struct call *call);
+
+/* The block around a deferred call's state, and its size: from MEMORY_JOB, to be freed by who
+ * runs the job. */
+static inline void *call_job_block(const struct call *call)
+{
+    return (char *)call->job_state - call->context->job_header_size;
+}
+
+static inline size_t call_job_block_size(const struct call *call)
+{
+    return call->context->job_header_size + call->job_state_size;
+}
 
 /* Whether anybody listens to effects: ask before preparing one. */
 static inline bool call_has_listener(const struct call *call)

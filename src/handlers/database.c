@@ -234,7 +234,7 @@ static void run_search_job(struct deferred *deferred, void *state)
         pool_quiesce(pool);
         pool_rest(pool, SLICE_ELEMENTS);
     } while (search->cursor != 0 && search->visited < search->count && !search->found.failed &&
-             !search->is_too_long);
+             !search->is_too_long && !deferred_is_cancelled(deferred));
     answer_search(search, deferred->reply, job->answers_cursor);
     search_end(search, pool);
 }

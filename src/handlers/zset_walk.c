@@ -75,5 +75,6 @@ bool defer_zset_span(struct call *call, struct zset *zset, const struct zset_spa
     keyspace_hold(call->access.thread, zset_value(zset));
     job->zset = zset;
     job->span = *span;
+    call->job_is_short = true;
     return true;
 }

@@ -10,12 +10,17 @@
 
 enum { BACKGROUND_NICE = 10 };
 
+/* Jobs in the order of arrival. */
+struct queue {
+    struct job *first, *last;
+};
+
 struct background {
     struct keyspace *keyspace;
     struct upkeep *upkeep;
     pthread_mutex_t lock; // Guards the queue and stops.
     pthread_cond_t ready;
-    struct job *first, *last;
+    struct queue short_jobs, long_jobs;
     bool stops;
     unsigned count; // Threads that run.
     pthread_t threads[BACKGROUND_THREADS];
@@ -25,21 +30,47 @@ struct background {
 struct start {
     struct background *background;
     struct store_thread *thread;
+    bool runs_short; // Jobs only.
 };
 
+static void queue_add(struct queue *queue, struct job *job)
+{
+    job->next = NULL;
+    if (queue->last != NULL) {
+        queue->last->next = job;
+    } else {
+        queue->first = job;
+    }
+    queue->last = job;
+}
+
+static struct job *queue_take(struct queue *queue)
+{
+    struct job *job = queue->first;
+    if (job != NULL) {
+        queue->first = job->next;
+        if (queue->first == NULL) {
+            queue->last = NULL;
+        }
+    }
+    return job;
+}
+
+// The lock is held. Long jobs first where they are run at all: the short ones have a thread.
+static struct job *take_job(struct background *background, bool runs_short)
+{
+    struct job *job = runs_short ? NULL : queue_take(&background->long_jobs);
+    return job != NULL ? job : queue_take(&background->short_jobs);
+}
+
 // The next job; NULL when it is time to end.
-static struct job *next_job(struct background *background)
+static struct job *next_job(struct background *background, bool runs_short)
 {
     (void)pthread_mutex_lock(&background->lock);
-    while (background->first == NULL && !background->stops) {
+    struct job *job = take_job(background, runs_short);
+    while (job == NULL && !background->stops) {
         (void)pthread_cond_wait(&background->ready, &background->lock);
-    }
-    struct job *job = background->first;
-    if (job != NULL) {
-        background->first = job->next;
-        if (background->first == NULL) {
-            background->last = NULL;
-        }
+        job = take_job(background, runs_short);
     }
     (void)pthread_mutex_unlock(&background->lock);
     return job;
@@ -54,7 +85,7 @@ static void *run_jobs(void *context)
     pool_set_yielding(start.thread->pool);
     pool_offline(start.thread->pool);
     barrier_stand_aside(start.thread); // Jobs read, free, or hold the barrier.
-    while ((job = next_job(start.background)) != NULL) {
+    while ((job = next_job(start.background, start.runs_short)) != NULL) {
         pool_online(start.thread->pool);
         job->run(job, start.thread);
         struct trash trash;
@@ -77,7 +108,8 @@ static int start_thread(struct background *background)
         free(start);
         return -ENOMEM;
     }
-    *start = (struct start){.background = background, .thread = background->store_threads[i]};
+    *start = (struct start){
+        .background = background, .thread = background->store_threads[i], .runs_short = i == 0};
     int error = pthread_create(&background->threads[i], NULL, run_jobs, start);
     if (error != 0) {
         free(start);
@@ -113,15 +145,10 @@ int background_start(struct background **background_out, struct keyspace *keyspa
 
 void background_post(struct background *background, struct job *job)
 {
-    job->next = NULL;
     (void)pthread_mutex_lock(&background->lock);
-    if (background->last != NULL) {
-        background->last->next = job;
-    } else {
-        background->first = job;
-    }
-    background->last = job;
-    (void)pthread_cond_signal(&background->ready);
+    queue_add(job->is_short ? &background->short_jobs : &background->long_jobs, job);
+    // All: whom it wakes may not be one that runs this job.
+    (void)pthread_cond_broadcast(&background->ready);
     (void)pthread_mutex_unlock(&background->lock);
 }
 

@@ -2,8 +2,9 @@
  *
  *   worker ── job ──> queue ──> background thread ── job->run ── done ──> whoever posted
  *
- * A few threads share one queue, first come, first served, at a lower priority than
- * the workers.
+ * A few threads at a lower priority than the workers. Short jobs have a queue of their own and
+ * a thread that does nothing else: others wait for what they free or answer, and three long
+ * ones hold all other threads. Each queue is first come, first served.
  *
  * Ownership: a job is the caller's; run hands it on when it is done.
  * Threads:   background_post, any.
@@ -18,6 +19,7 @@ enum { BACKGROUND_THREADS = 3 };
 
 struct job {
     struct job *next;
+    bool is_short; // At most some ms, or others wait for it.
     /* Do it, on a background thread with this store_thread. The job may be gone after. */
     void (*run)(struct job *job, struct store_thread *thread);
 };

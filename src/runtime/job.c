@@ -1,61 +1,68 @@
 /* Work that a worker leaves to the background: deferred calls and freeing. */
 #include "base/clock.h"
+#include "base/container.h"
 #include "runtime/background.h"
 #include "runtime/worker_internal.h"
 
-#include <stdlib.h>
-
 // ---- deferred calls ----
 
-struct call_work {
+/* Stands before the state of the call, in one block that call_defer allocated. */
+struct deferred_job {
     struct job job;
     struct mail mail;
     struct worker *worker;
-    struct client *client; // Of the worker's thread; NULL: it has left.
+    struct client_job asker;
     call_job run;
     void *state;
-    size_t state_size;
+    size_t block_size;
     struct session session;
     struct chain chain;
     bool failed; // Its replies exceed the limit or memory.
 };
 
-static void run_call(struct job *job, struct store_thread *thread)
+static_assert(sizeof(struct deferred_job) % 8 == 0, "the state behind it is aligned");
+
+size_t worker_job_header_size(void)
 {
-    struct call_work *work = (struct call_work *)(void *)job;
-    struct worker *worker = work->worker;
+    return sizeof(struct deferred_job);
+}
+
+static void run_deferred(struct job *base, struct store_thread *thread)
+{
+    struct deferred_job *job = CONTAINER_OF(base, struct deferred_job, job);
+    struct worker *worker = job->worker;
     struct chain_sink sink;
     struct reply reply;
-    chain_sink_open(&sink, &work->chain, thread,
+    chain_sink_open(&sink, &job->chain, thread,
                     counter_read(&worker->services->limits->output_bytes_max));
-    reply_init(&reply, &sink.sink, work->session.protocol);
-    struct deferred call = {.reply = &reply};
-    access_open(&call.access, worker->services->keyspace, thread, work->session.db,
-                clock_wall_ms());
-    work->run(&call, work->state);
-    work->failed = !chain_sink_close(&sink);
-    pool_free(thread->pool, MEMORY_JOB, work->state, work->state_size);
-    mailbox_post(&worker->home.mailbox, &work->mail.message);
+    reply_init(&reply, &sink.sink, job->session.protocol);
+    struct deferred call = {
+        .reply = &reply,
+        .is_cancelled = &job->asker.is_cancelled,
+    };
+    access_open(&call.access, worker->services->keyspace, thread, job->session.db, clock_wall_ms());
+    job->run(&call, job->state);
+    job->failed = !chain_sink_close(&sink);
+    mailbox_post(&worker->home.mailbox, &job->mail.message);
 }
 
 void worker_defer(struct worker *worker, struct client *client, struct call *call)
 {
-    struct call_work *work = malloc(sizeof(*work));
-    ASSERT(work != NULL); // Some 200 bytes; nothing could be answered without them.
-    *work = (struct call_work){
-        .job = {.run = run_call},
+    struct deferred_job *job = call_job_block(call);
+    *job = (struct deferred_job){
+        .job = {.run = run_deferred, .is_short = call->job_is_short},
         .mail = {.kind = MAIL_JOB_DONE},
         .worker = worker,
-        .client = client,
+        .asker = {.client = client},
         .run = call->job,
         .state = call->job_state,
-        .state_size = call->job_state_size,
+        .block_size = call_job_block_size(call),
         .session = client->session,
     };
-    client->job = &work->client;
+    client->job = &job->asker;
     client->wait = CLIENT_WAITS_FOR_JOB;
     counter_add(&worker->counts.suspended, 1);
-    background_post(worker->services->background, &work->job);
+    background_post(worker->services->background, &job->job);
 }
 
 void worker_take_answer(struct worker *worker, struct client *client, struct chain *chain,
@@ -77,40 +84,31 @@ void worker_take_answer(struct worker *worker, struct client *client, struct cha
 
 void worker_job_done(struct worker *worker, struct mail *mail)
 {
-    struct call_work *work =
-        (struct call_work *)(void *)((char *)mail - offsetof(struct call_work, mail));
-    worker_take_answer(worker, work->client, &work->chain, work->failed);
-    free(work);
+    struct deferred_job *job = CONTAINER_OF(mail, struct deferred_job, mail);
+    worker_take_answer(worker, job->asker.client, &job->chain, job->failed);
+    pool_free(worker->home.store->pool, MEMORY_JOB, job, job->block_size);
 }
 
 // ---- freeing ----
 
-struct trash_work {
-    struct job job;
-    struct keyspace *keyspace;
-    struct trash trash;
-};
-
-static void run_trash(struct job *job, struct store_thread *thread)
+static void run_trash(struct job *base, struct store_thread *thread)
 {
-    struct trash_work *work = (struct trash_work *)(void *)job;
-    keyspace_free_trash(work->keyspace, thread, &work->trash);
-    free(work);
+    struct trash_job *job = CONTAINER_OF(base, struct trash_job, job);
+    struct worker *worker = job->worker;
+    keyspace_free_trash(worker->services->keyspace, thread, &job->trash);
+    mailbox_post(&worker->home.mailbox, &job->mail.message);
 }
 
 void worker_post_trash(struct worker *worker)
 {
-    struct trash trash;
+    struct trash_job *job = &worker->trash;
     if (LIKELY(worker->home.store->trash == NULL &&
-               worker->home.store->trash_generations == NULL)) {
+               worker->home.store->trash_generations == NULL) ||
+        job->is_posted || !keyspace_take_trash(worker->home.store, &job->trash)) {
         return;
     }
-    struct trash_work *work = malloc(sizeof(*work));
-    if (work == NULL || !keyspace_take_trash(worker->home.store, &trash)) {
-        free(work);
-        return; // It stays where it is until there is memory to say so.
-    }
-    *work = (struct trash_work){
-        .job = {.run = run_trash}, .keyspace = worker->services->keyspace, .trash = trash};
-    background_post(worker->services->background, &work->job);
+    job->job = (struct job){.run = run_trash, .is_short = true};
+    job->worker = worker;
+    job->is_posted = true;
+    background_post(worker->services->background, &job->job);
 }

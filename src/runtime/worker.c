@@ -247,6 +247,9 @@ static void read_mail(struct worker *worker)
         case MAIL_REQUEST_DONE:
             worker_request_done(worker, mail);
             break;
+        case MAIL_TRASH_FREED:
+            worker->trash.is_posted = false;
+            break;
         case MAIL_EXPIRY:
             // Sequentially consistent: a later deadline posts again.
             atomic_store(&worker->expiry_posted, false);
@@ -676,6 +679,7 @@ int worker_init(struct worker *worker, const struct worker_services *services, u
     queue_clear(&worker->outgoing);
     worker->expiry_mail.kind = MAIL_EXPIRY;
     worker->stop_mail.kind = MAIL_STOP;
+    worker->trash.mail.kind = MAIL_TRASH_FREED;
     worker->looks_for_deadlines = true;
     worker->home.store = keyspace_thread_create(services->keyspace);
     worker->counts.by_command = calloc(services->commands->count, sizeof(struct command_counts));
@@ -688,6 +692,7 @@ int worker_init(struct worker *worker, const struct worker_services *services, u
         .keyspace = services->keyspace,
         .thread = worker->home.store,
         .server = services->server,
+        .job_header_size = worker_job_header_size(),
     };
     int error = output_init(&worker->output, worker->home.store, 0); // See read_limits.
     return error < 0 ? error : mailbox_open(&worker->home.mailbox);

@@ -18,6 +18,7 @@
 #include "base/counter.h"
 #include "base/mailbox.h"
 #include "command/call.h"
+#include "runtime/background.h"
 #include "runtime/worker_services.h"
 #include "session/client.h"
 
@@ -61,6 +62,16 @@ struct client_queue {
     struct client **end; // The link that the next one goes to.
 };
 
+/* What the worker unlinked, on its way to be freed. One at a time, so that no memory is needed
+ * to free memory. */
+struct trash_job {
+    struct job job;
+    struct mail mail; // Sent when it is freed.
+    struct worker *worker;
+    struct trash trash;
+    bool is_posted;
+};
+
 struct worker {
     struct client_home home; // Its loop, pool, mailbox and clock.
     const struct worker_services *services;
@@ -69,6 +80,7 @@ struct worker {
     sem_t started; // Posted once the loop is open, or is not:
     int start_error;
     struct mail expiry_mail, stop_mail;
+    struct trash_job trash;
     _Atomic bool expiry_posted;
     _Atomic unsigned connections; // Including those on the way here.
 

@@ -57,6 +57,9 @@ void worker_free_if_idle(struct worker *worker, struct client *client);
 /* batch.c: execute what the ready clients have sent, at most their quota each. */
 void worker_execute(struct worker *worker);
 
+/* job.c: room that a job needs before a deferred call's state. */
+size_t worker_job_header_size(void);
+
 /* job.c: give a deferred call to the background. */
 void worker_defer(struct worker *worker, struct client *client, struct call *call);
 

@@ -389,8 +389,7 @@ void server_shut(struct server *server)
 {
     for (unsigned i = 0; i < server->listener_count; i++) {
         listener_close(&server->listeners[i]);
-    }
-    server->listener_count = 0;
+    } // Their number stays: INFO of a worker may read it.
     thread_pool_stop(&server->pool);
 }
 

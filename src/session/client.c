@@ -73,7 +73,8 @@ bool client_withdraw(struct client *client)
     bool is_parked = client_is_suspended(client) && !is_deferred;
     client->wait = CLIENT_WAITS_NOT;
     if (is_deferred) {
-        *client->job = NULL;
+        client->job->client = NULL;
+        atomic_store_explicit(&client->job->is_cancelled, true, memory_order_relaxed);
         client->job = NULL;
     }
     if (is_parked) {

@@ -58,6 +58,12 @@ struct client_home {
 
 enum { CLIENT_NAME_MAX = 64, CLIENT_INLINE_MAX = 4 * 1024 * 1024 };
 
+/* Ties a job to who asked for it; the job's. */
+struct client_job {
+    struct client *client;     // Of the worker's thread; NULL: it has left.
+    _Atomic bool is_cancelled; // The same, for the job's thread.
+};
+
 struct client {
     struct stream stream;
     struct client_home *home;
@@ -81,7 +87,7 @@ struct client {
 
     struct session session;
     struct client_waiter *waiter; // Parked when a call has to wait.
-    struct client **job;          // Deferred: where the job keeps who asked for it.
+    struct client_job *job;       // Deferred: what ties the job to it.
     struct client_share share;
 
     uint8_t phase;              // enum client_phase

@@ -28,6 +28,7 @@ enum mail_kind {
     MAIL_WOKEN,
     MAIL_JOB_DONE,
     MAIL_REQUEST_DONE,
+    MAIL_TRASH_FREED,
     MAIL_CONDEMNED,
     MAIL_EXPIRY,
     MAIL_STOP

@@ -404,5 +404,8 @@ int keyspace_set_deadline(struct access *access, const struct key *key, uint64_t
         return 0;
     }
     struct payload payload = entry_payload(entry);
-    return put(access, key, entry, &payload, deadline_ms);
+    pool_open_reserve(access->thread->pool); // A deadline frees memory, in the end.
+    int error = put(access, key, entry, &payload, deadline_ms);
+    pool_close_reserve(access->thread->pool);
+    return error;
 }

@@ -4,7 +4,7 @@ import threading
 import time
 import unittest
 
-from harness import OK, ServerCase, fastkv_only, is_sanitized, scaled, wait_until
+from harness import Error, OK, ServerCase, fastkv_only, is_sanitized, scaled, wait_until
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -107,3 +107,95 @@ class SlowReadersThatLeave(ServerCase):
         for reader in readers:
             reader.close()
         wait_until(lambda: self.server.memory() < before + 32 * MIB, 10, 'their memory')
+
+
+OUT_OF_MEMORY = Error('ERR out of memory')
+
+
+@unittest.skipIf(is_sanitized(), 'takes address space as it likes')
+@fastkv_only('has no reserve')
+class ShortMemory(ServerCase):
+    """What frees memory, and short replies, work when the kernel gives no more."""
+
+    KEYS = 40_000  # In one request; there are more.
+
+    def setUp(self):
+        self.server_of_test = self.start_server(workers=2, address_space_max=600 * MIB)
+        self.c = self.server_of_test.client()
+        self.addCleanup(self.c.close)
+
+    def tearDown(self):
+        trouble = self.server_of_test.trouble()
+        if trouble:
+            self.fail(trouble)
+
+    @classmethod
+    def setUpClass(cls):
+        pass
+
+    @classmethod
+    def tearDownClass(cls):
+        pass
+
+    def fill(self, size=500):
+        """Store until there is no memory for more; how many keys."""
+        errors = stored = number = 0
+        while errors < 500:
+            requests = [('SET', f'key:{number + i:08}', b'v' * size) for i in range(500)]
+            replies = self.c.pipeline(requests)
+            errors = sum(reply == OUT_OF_MEMORY for reply in replies)
+            stored += sum(reply == OK for reply in replies)
+            self.assertEqual(errors + sum(reply == OK for reply in replies), 500)
+            number += 500
+        self.assertGreater(stored, self.KEYS)
+        return stored
+
+    def check_answers(self):
+        """What needs hardly any memory works, on old and new connections."""
+        for client in (self.c, self.server_of_test.client()):
+            self.assertEqual(client('PING'), 'PONG')
+            self.assertEqual(client('GET', 'key:00000007'), b'v' * 500)
+            self.assertIsNone(client('GET', 'absent'))
+            self.assertIn(b'used_memory', client('INFO'))
+            self.assertEqual(len(client('MGET', *[f'key:{i:08}' for i in range(100)])), 100)
+        client.close()
+
+    def test_answers(self):
+        self.c('MSET', *[word for i in range(10) for word in (f'big:{i}', b'b' * 100_000)])
+        self.fill()
+        self.check_answers()
+        for i in range(10):
+            self.expect(b'b' * 100_000, 'GET', f'big:{i}')
+
+    def test_deleting_many_keys(self):
+        self.fill()
+        keys = [f'key:{i:08}' for i in range(self.KEYS)]
+        self.expect(self.KEYS, 'DEL', *keys)
+        self.expect(0, 'UNLINK', *keys)
+        self.expect(1, 'UNLINK', f'key:{self.KEYS:08}')
+        self.expect(OK, 'SET', 'again', 'v')
+
+    def test_setting_deadlines(self):
+        self.fill()
+        replies = self.c.pipeline([('PEXPIRE', f'key:{i:08}', 1) for i in range(self.KEYS)])
+        self.assertEqual(set(map(repr, replies)), {'1'})
+        wait_until(lambda: self.c('SET', 'again', 'v') == OK, 10, 'memory of expired keys')
+        self.assertEqual(self.c('GET', 'key:00000007'), None)
+
+    def test_unlinking_what_takes_long(self):
+        for start in range(0, 100_000, 1000):
+            self.c('ZADD', 'z', *[word for i in range(start, start + 1000) for word in (i, f'm{i}')])
+        self.fill()
+        self.expect(1, 'UNLINK', 'z')
+        wait_until(lambda: self.c('SET', 'again', 'v') == OK, 10, 'memory of the set')
+
+    def test_background_replies(self):
+        self.fill()
+        self.expect([b'key:00000007'], 'KEYS', 'key:00000007')
+
+    def test_flushing(self):
+        for round in range(3):
+            self.fill()
+            self.check_answers()
+            self.expect(OK, 'FLUSHALL' if round % 2 else 'FLUSHDB')
+            wait_until(lambda: self.c('SET', 'again', 'v') == OK, 10, 'memory of what was flushed')

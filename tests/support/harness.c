@@ -139,7 +139,7 @@ static void run_job(struct harness *harness, struct call *call, struct reply *re
     pool_offline(harness->thread->pool);
     call->job(&background, call->job_state);
     pool_online(harness->thread->pool);
-    pool_free(thread->pool, MEMORY_JOB, call->job_state, call->job_state_size);
+    pool_free(thread->pool, MEMORY_JOB, call_job_block(call), call_job_block_size(call));
     pool_offline(thread->pool);
 }
 

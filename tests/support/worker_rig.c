@@ -54,6 +54,7 @@ static void answer_slowly(struct deferred *deferred, void *state)
     const struct slow *slow = state;
     while (sem_wait(&slow->rig->gate) != 0) {
     }
+    atomic_fetch_add(&slow->rig->cancelled, deferred_is_cancelled(deferred));
     reply_integer(deferred->reply, 7);
 }
 
@@ -65,7 +66,20 @@ static void handle_slow(struct call *call)
     }
 }
 
-enum { ROWS = 5, SLOT_BITS = 4, SLOTS = 1 << SLOT_BITS };
+static void answer_soon(struct deferred *deferred, void *state)
+{
+    (void)state;
+    reply_integer(deferred->reply, 8);
+}
+
+static void handle_short(struct call *call)
+{
+    if (call_defer(call, answer_soon, 8) != NULL) {
+        call->job_is_short = true;
+    }
+}
+
+enum { ROWS = 6, SLOT_BITS = 4, SLOTS = 1 << SLOT_BITS };
 
 static const struct command rows[ROWS] = {
     {.name = "put",
@@ -85,6 +99,7 @@ static const struct command rows[ROWS] = {
     {.name = "echo", .argc_min = 2, .argc_max = 2, .index = 2, .handler = handle_echo},
     {.name = "slow", .argc_min = 1, .argc_max = 1, .index = 3, .handler = handle_slow},
     {.name = "quit", .argc_min = 1, .argc_max = 1, .index = 4, .handler = handle_quit},
+    {.name = "short", .argc_min = 1, .argc_max = 1, .index = 5, .handler = handle_short},
 };
 
 static uint16_t slots[SLOTS];

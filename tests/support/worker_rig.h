@@ -1,9 +1,9 @@
 /* worker_rig.h - one worker over a keyspace, without a server.
  *
- *   test ── TCP ──> worker ── PUT, GET, ECHO, SLOW, QUIT ──> keyspace
+ *   test ── TCP ──> worker ── PUT, GET, ECHO, SLOW, SHORT, QUIT ──> keyspace
  *
  * The commands are the rig's own. SLOW is answered by a background thread once the test has called
- * rig_open_gate. The keyspace has got its first memory; nobody gets more but the test
+ * rig_open_gate, SHORT at once. The keyspace has got its first memory; nobody gets more but the test
  * (rig_end_shortage), so memory stays short for as long as the test likes.
  *
  * Threads: the test's, but for the worker it looks at: counters alone.
@@ -34,6 +34,7 @@ struct rig {
     uint64_t connected;
     _Atomic unsigned closed; // Connections that the worker has let go of.
     sem_t gate;              // What SLOW waits for.
+    _Atomic int cancelled;   // SLOWs that nobody waited for at their end.
     struct shortage shortage;
     struct access locked; // Of rig_lock.
     uint32_t locked_shard;

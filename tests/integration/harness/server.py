@@ -101,7 +101,8 @@ class Server:
 
     def __init__(self, *options, workers=4, io=None, files_max=None, user=None, bind=None,
                  log_file=None, directory=None, binary=None, without_uring=False,
-                 refused_call=None):
+                 refused_call=None, address_space_max=None):
+        self.address_space_max = address_space_max
         self.refused_calls = [(IO_URING_SETUP, errno.EPERM)] if without_uring else []
         self.refused_calls += [refused_call] if refused_call else []
         self.binary = binary or BINARY
@@ -152,6 +153,8 @@ class Server:
                 refuse_call(*call)
             if self.files_max is not None:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self.files_max, self.files_max))
+            if self.address_space_max is not None:
+                resource.setrlimit(resource.RLIMIT_AS, (self.address_space_max,) * 2)
 
         extra = {'user': self.user, 'group': self.user} if self.user is not None else {}
         with open(self.path('stderr'), 'wb') as errors, open(self.path('stdout'), 'wb') as output:

@@ -183,11 +183,34 @@ TEST_ON_LOOPS(a_client_that_leaves_its_job_is_freed_before_that_ends)
     rig_reset(fd);
     RIG_WAIT_UNTIL(rig->closed == 1);
     rig_open_gate(rig);
+    RIG_WAIT_UNTIL(rig->cancelled == 1); // The job is told so.
     int other = rig_connect(rig);
     rig_send(other, "SLOW\r\n");
     rig_open_gate(rig);
     rig_expect(other, ":7\r\n");
     (void)close(other);
+}
+
+TEST_ON_LOOPS(short_jobs_do_not_wait_behind_long_ones)
+{
+    enum { LONG = BACKGROUND_THREADS + 2 };
+    int fds[LONG];
+    for (unsigned i = 0; i < LONG; i++) {
+        fds[i] = rig_connect(rig);
+        rig_send(fds[i], "SLOW\r\n");
+        RIG_WAIT_UNTIL(rig_suspended(rig) == i + 1);
+    }
+    int fd = rig_connect(rig);
+    rig_send(fd, "SHORT\r\n");
+    rig_expect(fd, ":8\r\n");
+    for (unsigned i = 0; i < LONG; i++) {
+        rig_open_gate(rig);
+    }
+    for (unsigned i = 0; i < LONG; i++) {
+        rig_expect(fds[i], ":7\r\n");
+        (void)close(fds[i]);
+    }
+    (void)close(fd);
 }
 
 TEST_ON_LOOPS(a_worker_stops_with_a_job_under_way)
