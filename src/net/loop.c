@@ -65,6 +65,11 @@ void loop_resume(struct loop *loop, struct stream *stream)
     loop->ops->resume(loop, stream);
 }
 
+void loop_receive_into(struct loop *loop, struct stream *stream, char *target, size_t size)
+{
+    loop->ops->receive_into(loop, stream, target, size);
+}
+
 void loop_send(struct loop *loop, struct stream *stream, const struct iovec *parts, unsigned count,
                enum loop_send_mode mode)
 {

@@ -49,6 +49,8 @@ struct stream {
     uint32_t in_kernel;  // Operations under way; private to the back-end.
     struct stream *next; // Private to the back-end.
     void *unsent;        // Private to the back-end.
+    char *target;        // Where the next bytes go; see loop_receive_into.
+    size_t target_size;
 };
 
 enum loop_event_kind {
@@ -89,6 +91,7 @@ struct loop_ops {
     int (*add)(struct loop *loop, struct stream *stream, int fd);
     void (*pause)(struct loop *loop, struct stream *stream);
     void (*resume)(struct loop *loop, struct stream *stream);
+    void (*receive_into)(struct loop *loop, struct stream *stream, char *target, size_t size);
     void (*send)(struct loop *loop, struct stream *stream, const struct iovec *parts,
                  unsigned count, enum loop_send_mode mode);
     void (*shut)(struct loop *loop, struct stream *stream);
@@ -132,6 +135,13 @@ void loop_pause(struct loop *loop, struct stream *stream);
 
 /* Receive again. */
 void loop_resume(struct loop *loop, struct stream *stream);
+
+/* Receive the next `size` bytes into `target` instead of memory of the loop, as far as that
+ * can be had: LOOP_DATA may point there, in order, or elsewhere as before. Both count for what
+ * is next, so a caller that was lent other memory sets the target anew. It is written only in
+ * loop_wait, until it is full or another takes its place; `size` 0 takes it away. Pays for
+ * some ten thousand bytes on. */
+void loop_receive_into(struct loop *loop, struct stream *stream, char *target, size_t size);
 
 /* Send up to LOOP_SEND_PARTS_MAX parts in order. The array is copied. */
 void loop_send(struct loop *loop, struct stream *stream, const struct iovec *parts, unsigned count,

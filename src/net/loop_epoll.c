@@ -24,7 +24,7 @@
 enum {
     KERNEL_EVENTS = 512,
     INPUT_SIZE = 1024 * 1024,
-    RECEIVE_MAX = 64 * 1024,
+    RECEIVE_MAX = 256 * 1024,
     INPUT_ALIGNMENT = 64,
 };
 
@@ -129,6 +129,13 @@ static void epoll_resume(struct loop *loop, struct stream *stream)
     if ((stream->state & (READABLE | LISTED | ENDED | SHUT)) == READABLE) {
         list_push(epoll_of(loop), stream);
     }
+}
+
+static void epoll_receive_into(struct loop *loop, struct stream *stream, char *target, size_t size)
+{
+    (void)loop;
+    stream->target = target;
+    stream->target_size = size;
 }
 
 static void add_sent(struct loop_epoll *epoll, struct stream *stream, size_t sent, int error)
@@ -319,6 +326,12 @@ static void on_ready(struct loop_epoll *epoll, struct stream *stream, uint32_t e
 /* Receive once. Whether there may be more. */
 static bool receive(struct loop_epoll *epoll, struct stream *stream)
 {
+    if (UNLIKELY(stream->target_size > 0)) {
+        bool has_ended;
+        bool has_more = receive_to_target(epoll->filling, stream, &has_ended);
+        stream->state |= has_ended ? (uint32_t)ENDED : 0;
+        return !has_ended && (has_more || (stream->state & HUNG_UP) != 0);
+    }
     char *input = epoll->input + epoll->input_used;
     ssize_t size = kernel_of(epoll)->recv(stream->fd, input, RECEIVE_MAX, MSG_DONTWAIT);
     if (LIKELY(size > 0)) {
@@ -448,6 +461,7 @@ const struct loop_ops loop_epoll_ops = {
     .add = epoll_add,
     .pause = epoll_pause,
     .resume = epoll_resume,
+    .receive_into = epoll_receive_into,
     .send = epoll_send,
     .shut = epoll_shut,
     .wait = epoll_loop_wait,

@@ -90,3 +90,25 @@ static inline struct loop_event *event_list_add(struct event_list *list, enum lo
     *event = (struct loop_event){.kind = kind, .stream = stream};
     return event;
 }
+
+/* Receive once into the target. Whether there may be more; LOOP_DATA, LOOP_END or nothing was
+ * added to the list, and *has_ended_out says which end. */
+static inline bool receive_to_target(struct event_list *list, struct stream *stream,
+                                     bool *has_ended_out)
+{
+    size_t room = stream->target_size;
+    ssize_t size = list->kernel->recv(stream->fd, stream->target, room, MSG_DONTWAIT);
+    *has_ended_out = false;
+    if (LIKELY(size > 0)) {
+        event_list_add(list, LOOP_DATA, stream)->data = bytes_make(stream->target, (size_t)size);
+        stream->target += size;
+        stream->target_size -= (size_t)size;
+        return (size_t)size == room;
+    }
+    if (size < 0 && (errno == EINTR || errno == EAGAIN)) {
+        return errno == EINTR;
+    }
+    *has_ended_out = true;
+    event_list_add(list, LOOP_END, stream)->error = size < 0 ? -errno : 0;
+    return false;
+}

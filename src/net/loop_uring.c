@@ -30,6 +30,7 @@
 
 #include <assert.h>
 #include <liburing.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ enum {
     MESSAGES = 128, // Sends of several parts between two submissions,
     PARTS = 1024,   // and their parts.
     PREFETCH_DISTANCE = 4,
+    TARGET_MIN = 32 * 1024,
 };
 
 // Linux 6.12; older headers do not name them.
@@ -64,6 +66,7 @@ enum state {
     ENDED = 4,
     SHUT = 8,
     TO_RECEIVE = 16, // Queued there.
+    POLLING = 32,    // Instead of the multishot receive: it is RECEIVING, too.
 };
 
 struct loop_uring {
@@ -148,9 +151,14 @@ static uint64_t tagged(const struct stream *stream, enum operation operation)
 static void begin_receive(struct loop_uring *uring, struct stream *stream)
 {
     struct io_uring_sqe *sqe = take_sqe(uring, 0);
-    io_uring_prep_recv_multishot(sqe, stream->fd, NULL, 0, 0);
-    sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = 0;
+    if (UNLIKELY(stream->target_size > 0)) {
+        io_uring_prep_poll_add(sqe, stream->fd, POLLIN);
+        stream->state |= POLLING;
+    } else {
+        io_uring_prep_recv_multishot(sqe, stream->fd, NULL, 0, 0);
+        sqe->flags |= IOSQE_BUFFER_SELECT;
+        sqe->buf_group = 0;
+    }
     sqe->user_data = tagged(stream, RECEIVE);
     stream->state |= RECEIVING;
     stream->in_kernel++;
@@ -213,6 +221,17 @@ static void uring_resume(struct loop *loop, struct stream *stream)
     // While a cancelled receive has not ended, its end begins the next.
     if ((stream->state & (RECEIVING | TO_RECEIVE | ENDED | SHUT)) == 0) {
         begin_receive(uring_of(loop), stream);
+    }
+}
+
+/* The multishot receive gives way to polling, which costs a turn: not for little. */
+static void uring_receive_into(struct loop *loop, struct stream *stream, char *target, size_t size)
+{
+    bool begins = size >= TARGET_MIN && stream->target_size == 0;
+    stream->target = target;
+    stream->target_size = size >= TARGET_MIN ? size : 0;
+    if (begins && (stream->state & (RECEIVING | POLLING | PAUSED | SHUT)) == RECEIVING) {
+        cancel_receive(uring_of(loop), stream);
     }
 }
 
@@ -360,9 +379,30 @@ static void add_data(struct loop_uring *uring, struct stream *stream, struct byt
     }
 }
 
+/* There is something to receive for one that polls. The bytes are taken here, not by the kernel
+ * later: so the target may be taken away between two turns. */
+static void on_readable(struct loop_uring *uring, struct stream *stream, int result)
+{
+    stream->state &= ~(uint32_t)POLLING;
+    bool has_ended = false;
+    if (result > 0 && stream->target_size > 0 && (stream->state & (PAUSED | SHUT)) == 0) {
+        (void)receive_to_target(uring->filling, stream, &has_ended);
+    }
+    if (has_ended) {
+        stream->state = (stream->state & ~(uint32_t)RECEIVING) | ENDED;
+        stream->in_kernel--;
+    } else {
+        on_receive_over(uring, stream, result);
+    }
+}
+
 static void on_receive(struct loop_uring *uring, struct stream *stream,
                        const struct io_uring_cqe *cqe)
 {
+    if (UNLIKELY((stream->state & POLLING) != 0)) {
+        on_readable(uring, stream, cqe->res);
+        return;
+    }
     if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
         uint16_t buffer = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
         const char *data = buffer_at(uring, buffer) + uring->filled[buffer];
@@ -611,6 +651,7 @@ const struct loop_ops loop_uring_ops = {
     .add = uring_add,
     .pause = uring_pause,
     .resume = uring_resume,
+    .receive_into = uring_receive_into,
     .send = uring_send,
     .shut = uring_shut,
     .wait = uring_wait,

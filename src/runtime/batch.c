@@ -457,6 +457,7 @@ static void finish(struct worker *worker, struct client *client)
         worker_shut(worker, client);
         return;
     }
+    client_receive_directly(client);
     worker_account(worker, client);
     bool goes_on = client->is_ready || client->wait != CLIENT_WAITS_NOT;
     if (UNLIKELY(goes_on)) {

@@ -5,7 +5,17 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { INPUT_CAPACITY_MIN = 1024 };
+enum {
+    INPUT_CAPACITY_MIN = 1024,
+    // To be received directly, so many bytes must have arrived,
+    DIRECT_FROM = 4 * 1024,
+    // and so many be missing, or, where more has arrived, any: what follows is then not copied.
+    DIRECT_LEFT_MIN = 32 * 1024,
+    DIRECT_BEHIND = 64 * 1024,
+    // Room for more than has arrived takes no memory until it is written to.
+    DIRECT_AHEAD_MAX = 1024 * 1024,
+    DIRECT_AHEAD_TIMES = 7,
+};
 
 struct client *client_create(struct client_home *home, int fd, const char *peer, uint64_t id)
 {
@@ -33,8 +43,18 @@ struct client *client_create(struct client_home *home, int fd, const char *peer,
     return client;
 }
 
+/* The input is about to move or grow. */
+static void end_receiving_directly(struct client *client)
+{
+    if (client->receives_directly) {
+        client->receives_directly = false;
+        loop_receive_into(client->home->loop, &client->stream, NULL, 0);
+    }
+}
+
 static void free_input(struct client *client)
 {
+    end_receiving_directly(client);
     if (client->input != NULL) {
         pool_free(client->home->store->pool, MEMORY_INPUT, client->input, client->input_capacity);
     }
@@ -89,6 +109,19 @@ bool client_withdraw(struct client *client)
 
 // ---- input ----
 
+static bool grow_input(struct client *client, size_t capacity)
+{
+    end_receiving_directly(client);
+    char *input = pool_resize(client->home->store->pool, MEMORY_INPUT, client->input,
+                              client->input_capacity, capacity);
+    if (input == NULL) {
+        return false;
+    }
+    client->input = input;
+    client->input_capacity = capacity;
+    return true;
+}
+
 // Make room for `size` bytes at the end of our own input.
 static bool reserve_input(struct client *client, size_t size)
 {
@@ -109,19 +142,12 @@ static bool reserve_input(struct client *client, size_t size)
     if (capacity > client->parser.needed && client->parser.needed >= needed) {
         capacity = client->parser.needed;
     }
-    capacity = capacity < INPUT_CAPACITY_MIN ? INPUT_CAPACITY_MIN : capacity;
-    char *input = pool_resize(client->home->store->pool, MEMORY_INPUT, client->input,
-                              client->input_capacity, capacity);
-    if (input == NULL) {
-        return false;
-    }
-    client->input = input;
-    client->input_capacity = capacity;
-    return true;
+    return grow_input(client, capacity < INPUT_CAPACITY_MIN ? INPUT_CAPACITY_MIN : capacity);
 }
 
 static bool append_input(struct client *client, struct bytes data)
 {
+    end_receiving_directly(client);
     if (!reserve_input(client, data.size)) {
         return false;
     }
@@ -140,7 +166,38 @@ int client_receive(struct client *client, struct bytes data, uint64_t bytes_max)
         client->view = data;
         return 0;
     }
+    if (client->receives_directly && data.data == client->input + client->input_size) {
+        client->input_size += data.size;
+        return 0;
+    }
     return client_keep(client) && append_input(client, data) ? 0 : -ENOMEM;
+}
+
+void client_receive_directly(struct client *client)
+{
+    size_t pending = client->input_size - client->input_start;
+    size_t needed = client->parser.needed;
+    size_t left = needed > pending ? needed - pending : 0;
+    bool pays = left >= DIRECT_LEFT_MIN || (left > 0 && pending >= DIRECT_BEHIND);
+    if (LIKELY(pending < DIRECT_FROM || !pays)) {
+        end_receiving_directly(client);
+        return;
+    }
+    size_t room = client->input_capacity - client->input_size;
+    if (room < left && room < DIRECT_LEFT_MIN) {
+        size_t ahead = pending * DIRECT_AHEAD_TIMES;
+        size_t ahead_max = pending < DIRECT_AHEAD_MAX ? DIRECT_AHEAD_MAX : pending;
+        ahead = ahead < ahead_max ? ahead : ahead_max;
+        ahead = ahead < left ? ahead : left;
+        if (!grow_input(client, client->input_size + ahead)) {
+            return; // As ever, then: what comes may be less.
+        }
+        room = ahead;
+    }
+    room = room < left ? room : left;
+    client->receives_directly = true;
+    loop_receive_into(client->home->loop, &client->stream, client->input + client->input_size,
+                      room);
 }
 
 bool client_keep(struct client *client)

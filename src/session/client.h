@@ -75,6 +75,7 @@ struct client {
     struct bytes view; // Unread input lent until the next loop_wait.
     char *input;       // Unread input of our own, from input_start on.
     size_t input_start, input_size, input_capacity;
+    bool receives_directly; // The loop receives to the end of `input`.
     struct parser parser;
     size_t parsed;     // Bytes of unread input that stand in the batch.
     size_t consumed;   // Of these, executed.
@@ -186,6 +187,9 @@ void detached_free(struct detached_input *detached, struct pool *pool);
 
 /* Move what the loop lent to memory of our own. False when out of memory. */
 NODISCARD bool client_keep(struct client *client);
+
+/* After a turn: let the rest of a long request be received where it has to be in the end. */
+void client_receive_directly(struct client *client);
 
 /* The client around its session, stream or the mail of its share. */
 struct client *client_of_session(struct session *session);

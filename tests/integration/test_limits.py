@@ -1,6 +1,7 @@
 """Limits and hostile input: announced sizes, slow readers and writers, too many clients."""
 
 import os
+import random
 import re
 import socket
 import tempfile
@@ -294,6 +295,29 @@ class SlowWriters(ServerCase):
                 client.send(request[start:start + 50])
             client.reply()
             self.assertLess(self.server.cpu() - before, patience(4), request[:40])
+
+    def test_long_values_in_pieces(self):
+        """Of any size, between short requests, from several clients in turns."""
+        dice = random.Random(5)
+        for protocol in PROTOCOLS:
+            clients = [self.client(protocol) for _ in range(5)]
+            values = [[dice.randbytes(dice.choice((40_000, 70_000, 300_000, 3_000_000)))
+                       for _ in range(4)] for _ in clients]
+            left = []
+            for index, client in enumerate(clients):
+                requests = [request for i, value in enumerate(values[index])
+                            for request in (('SET', f'{index}:{i}', value), ('INCR', f'n{index}'))]
+                left.append(memoryview(b''.join(map(client.encode, requests))))
+            while any(left):
+                index = dice.choice([i for i, data in enumerate(left) if data])
+                size = dice.choice((1, 100, 5000, 70_000, 200_000))
+                clients[index].send(left[index][:size])
+                left[index] = left[index][size:]
+            for index, client in enumerate(clients):
+                for i, value in enumerate(values[index]):
+                    self.assertEqual((client.reply(), client.reply()), (OK, i + 1))
+                    self.assertTrue(self.c('GET', f'{index}:{i}') == value)
+            self.expect(OK, 'FLUSHALL')
 
     def test_many_half_requests(self):
         clients = [self.client() for _ in range(scaled(300, 50))]

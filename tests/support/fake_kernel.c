@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <liburing.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -215,7 +216,7 @@ static int fake_close(int fd)
     if (fd != EPOLL_FD) {
         struct fake_socket *socket = socket_of(fd);
         ck_assert_ptr_null(socket->send); // Nothing reads what its owner frees now.
-        ck_assert(!socket->receives);
+        ck_assert(!socket->receives && !socket->polls);
         socket->fd = 0;
     }
     return 0;
@@ -361,15 +362,23 @@ static void flush_backlog(void)
 
 static void end_receive(struct fake_socket *socket, int result)
 {
-    socket->receives = false;
+    socket->receives = socket->polls = false;
     complete(socket->receive_data, result, 0);
 }
 
 static void submit_receive(struct fake_socket *socket, const struct io_uring_sqe *sqe)
 {
     ck_assert((sqe->flags & IOSQE_BUFFER_SELECT) != 0);
-    ck_assert(!socket->receives);
+    ck_assert(!socket->receives && !socket->polls);
     socket->receives = true;
+    socket->receive_data = sqe->user_data;
+}
+
+static void submit_poll(struct fake_socket *socket, const struct io_uring_sqe *sqe)
+{
+    ck_assert_uint_eq(sqe->poll32_events, POLLIN);
+    ck_assert(!socket->receives && !socket->polls);
+    socket->polls = true;
     socket->receive_data = sqe->user_data;
 }
 
@@ -413,7 +422,8 @@ static void submit_cancel(const struct io_uring_sqe *sqe)
 {
     for (int i = 0; i < SOCKETS_MAX; i++) {
         struct fake_socket *socket = &fake.sockets[i];
-        if (socket->fd != 0 && socket->receives && socket->receive_data == sqe->addr) {
+        if (socket->fd != 0 && (socket->receives || socket->polls) &&
+            socket->receive_data == sqe->addr) {
             end_receive(socket, -ECANCELED);
             complete(sqe->user_data, 0, 0);
             return;
@@ -427,6 +437,9 @@ static void submit_one(const struct io_uring_sqe *sqe)
     switch (sqe->opcode) {
     case IORING_OP_RECV:
         submit_receive(socket_of(sqe->fd), sqe);
+        break;
+    case IORING_OP_POLL_ADD:
+        submit_poll(socket_of(sqe->fd), sqe);
         break;
     case IORING_OP_SEND:
     case IORING_OP_SENDMSG:
@@ -490,6 +503,14 @@ static void go_on_receiving(struct fake_socket *socket)
     complete(socket->receive_data, (int)received, flags | (goes_on ? IORING_CQE_F_MORE : 0));
 }
 
+static void go_on_polling(struct fake_socket *socket)
+{
+    bool is_over = socket->is_broken || socket->is_shut || socket->peer_ended;
+    if (is_over || socket->received < socket->written) {
+        end_receive(socket, POLLIN | (is_over ? POLLHUP : 0));
+    }
+}
+
 static void go_on_sending(struct fake_socket *socket)
 {
     struct fake_send *send = socket->send;
@@ -513,6 +534,9 @@ static void go_on(void)
         struct fake_socket *socket = &fake.sockets[i];
         while (socket->fd != 0 && socket->receives && happens(50)) {
             go_on_receiving(socket);
+        }
+        if (socket->fd != 0 && socket->polls && happens(50)) {
+            go_on_polling(socket);
         }
         if (socket->fd != 0 && socket->send != NULL && happens(50)) {
             go_on_sending(socket);

@@ -35,7 +35,8 @@ struct fake_socket {
     void *data;
 
     // io_uring's.
-    bool receives;
+    bool receives; // Multishot, or
+    bool polls;    // once.
     uint64_t receive_data;
     struct fake_send *send; // A waiting one.
 };

@@ -1,4 +1,5 @@
-/* test_sending.c - whose bytes a send holds, and the account of what was taken, against a kernel
+/* test_sending.c - whose bytes a send holds, and the account of what was taken (and of what is
+ * received into a client's own memory), against a kernel
  * that takes any number of bytes at any time and a queue that is nearly always full.
  *
  * Each client has a stream of bytes of its own to send. What was sent once lies in an arena
@@ -19,6 +20,7 @@ enum {
     ARENA_SIZE = 256 * 1024,
     SEND_MAX = 3000,
     OWED_MAX = 64 * 1024,
+    TARGET_MAX = 100 * 1000, // Small ones io_uring may pass over.
     GARBAGE = 0x5a,
 };
 
@@ -34,6 +36,7 @@ struct client {
     enum sending mode;
     size_t sending; // Bytes of the send under way,
     char *waiting;  // which are here when it waits.
+    char *target;   // What it receives goes here, or elsewhere.
     bool is_paused, is_shut, is_open, has_ended;
 };
 
@@ -118,6 +121,16 @@ static void shut(struct world *world, struct client *client)
     client->is_shut = true;
 }
 
+/* Take the target away, which may be written to no more, and perhaps give another. */
+static void change_target(struct world *world, struct client *client)
+{
+    size_t size = 1 + random_below(&world->random, TARGET_MAX);
+    free(client->target);
+    client->target = random_below(&world->random, 3) == 0 ? NULL : malloc(size);
+    loop_receive_into(world->loop, &client->stream, client->target,
+                      client->target == NULL ? 0 : size);
+}
+
 static void on_sent(struct world *world, struct client *client, const struct loop_event *event)
 {
     ck_assert_int_ne(client->mode, SENDING_NOTHING);
@@ -154,6 +167,8 @@ static void on_event(struct world *world, const struct loop_event *event)
     if (event->kind == LOOP_CLOSED) {
         ck_assert(client->is_shut);
         client->is_open = false;
+        free(client->target);
+        client->target = NULL;
         if (client->mode != SENDING_NOTHING) {
             end_send(client, 0);
         }
@@ -166,6 +181,8 @@ static void on_event(struct world *world, const struct loop_event *event)
     } else {
         ck_assert_int_eq(event->kind, LOOP_END);
         client->has_ended = true;
+        ck_assert(client->socket->peer_ended || client->socket->is_broken);
+        ck_assert(client->socket->is_broken || client->received == client->socket->written);
         if (event->error < 0) {
             shut(world, client);
         }
@@ -213,6 +230,8 @@ static void act(struct world *world, struct client *client)
         connect_client(world, client);
     } else if (client->is_shut) {
         return;
+    } else if (choice < 5) {
+        change_target(world, client);
     } else if (choice < 20 && !client->socket->peer_ended) {
         fake_socket_write(client->socket, 1 + random_below(&world->random, 10000));
     } else if (choice < 70) {
