@@ -26,6 +26,7 @@ static void await_memory(struct call *call)
 static void unlock(struct call *call)
 {
     if (call->is_locked) {
+        access_check_told(&call->access);
         access_unlock(&call->access, call->shards, call->shard_count);
         call->is_locked = false;
     }

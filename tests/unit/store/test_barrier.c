@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WRITERS = 4, HOLDERS = 2, WRITES = 20000, HOLDS = 100, KEYS = 64, SHARD_BITS = 3 };
+enum { WRITERS = 4, HOLDERS = 2, HOLDS = 300, YIELDS = 20, KEYS = 64, SHARD_BITS = 3 };
 
 static void no_wake(void *context, unsigned tender)
 {
@@ -181,6 +181,9 @@ static bool try_command(struct runner *runner, const struct key *key, bool write
         int size = snprintf(digits, sizeof(digits), "v%d", i);
         const struct put_options options = {0};
         ck_assert(!atomic_load(&shared->held));
+        if (i % 32 == 0) {
+            (void)sched_yield(); // Whoever enters now has to wait for us.
+        }
         ck_assert_int_eq(
             keyspace_put_string(&access, key, bytes_make(digits, (size_t)size), &options), 0);
         ck_assert(!atomic_load(&shared->held));
@@ -197,7 +200,7 @@ static void *write_and_sleep(void *context)
 {
     struct runner *runner = context;
     pool_online(runner->thread->pool);
-    for (int i = 0; i < WRITES; i++) {
+    for (int i = 0; !atomic_load(&runner->shared->is_over); i++) {
         char name[16];
         int size = snprintf(name, sizeof(name), "k%d", (i * 7 + (int)runner->number) % KEYS);
         struct key key = keyspace_key(runner->shared->keyspace, bytes_make(name, (size_t)size));
@@ -224,9 +227,7 @@ static void *hold_often(void *context)
         uint64_t entered_ns = clock_monotonic_ns();
         ck_assert(!atomic_exchange(&shared->held, true)); // One at a time.
         uint64_t writes = atomic_load(&shared->writes);
-        if (i % 8 == 0) {
-            (void)sched_yield();
-        }
+        (void)sched_yield();
         ck_assert_uint_eq(atomic_load(&shared->writes), writes);
         atomic_store(&shared->held, false);
         barrier_leave(shared->keyspace, runner->thread);
@@ -238,7 +239,9 @@ static void *hold_often(void *context)
         runner->longest_hold_ns =
             hold_ns > runner->longest_hold_ns ? hold_ns : runner->longest_hold_ns;
         pool_offline(runner->thread->pool);
-        (void)sched_yield();
+        for (int j = 0; j < YIELDS; j++) {
+            (void)sched_yield(); // The writers' turn.
+        }
     }
     return NULL;
 }
@@ -276,6 +279,7 @@ TEST(no_write_happens_while_it_is_held)
         hold_ns = holders[i].longest_hold_ns > hold_ns ? holders[i].longest_hold_ns : hold_ns;
     }
     pool_offline(idle->pool);
+    atomic_store(&shared.is_over, true);
     for (unsigned i = 0; i < WRITERS; i++) {
         ck_assert_int_eq(pthread_join(writers[i].id, NULL), 0);
         keyspace_thread_destroy(shared.keyspace, writers[i].thread);
