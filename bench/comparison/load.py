@@ -43,8 +43,9 @@ class Load:
     def run(self, servers, *options):
         return self.finish(self.start(servers, *options))
 
-    def populate(self, server, keys, command=None):
+    def populate(self, server, keys, command=None, value_size=None):
         options = ["--keys", keys, "--duration", 0]
+        options += ["--value-size", value_size] if value_size else []
         options += ["--populate-command", command] if command else ["--populate"]
         self.run([server], *options)
 
