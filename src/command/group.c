@@ -117,6 +117,7 @@ static bool open_databases(struct call_group *group)
     if (flushes % 2 != 0) {
         return false;
     }
+    group->flushes = flushes;
     struct access access = group->calls[0].access;
     for (uint32_t i = 0; i < group->lock_count; i++) {
         struct group_lock *lock = &group->locks[i];
@@ -169,8 +170,9 @@ static bool lock_all(struct call_group *group, struct waiter *waiter)
     return true;
 }
 
-/* Whether the databases that were unused, and so had nothing to lock, are so still: else a
- * group that stored into one of them may be seen in part. */
+/* Whether the databases that were unused, and so had nothing to lock, are so still, and were all
+ * the time (a flush empties one again): else a group that stored into one of them may be seen in
+ * part. */
 static bool unused_are_unused(const struct call_group *group)
 {
     struct access access = group->calls[0].access;
@@ -178,7 +180,7 @@ static bool unused_are_unused(const struct call_group *group)
         const struct group_lock *lock = &group->locks[i];
         if (lock->generation == NULL && (i == 0 || lock->db != group->locks[i - 1].db)) {
             access_open(&access, access.keyspace, access.thread, lock->db, access.now_ms);
-            if (access.generation != NULL) {
+            if (access.generation != NULL || keyspace_flushes(access.keyspace) != group->flushes) {
                 return false;
             }
         }

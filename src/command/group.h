@@ -37,6 +37,7 @@ struct call_group {
     uint32_t lock_count;
     struct group_lock *locks; // Ascending by (db, shard), without repetition.
     size_t locks_size;        // Bytes allocated; 0: inline_locks.
+    uint64_t flushes;         // keyspace_flushes as the databases were opened.
     struct group_lock inline_locks[GROUP_LOCKS_INLINE];
     bool out_of_memory; // group_begin had no memory: each call answers so.
     bool may_sleep;     // Set by background threads: sleep for busy shards, keeping those had.
