@@ -34,6 +34,10 @@ static void unlock(struct call *call)
         access_leave_many(call->access.keyspace);
         call->is_among_many = false;
     }
+    if (call->has_stepped_in) {
+        barrier_stand_aside(call->access.thread);
+        call->has_stepped_in = false;
+    }
 }
 
 // Open the database and lock. 0 or -ENOMEM.
@@ -64,6 +68,8 @@ static int lock(struct call *call)
     struct sleeper sleeper;
     sleeper_init(&sleeper);
     for (;;) {
+        // Not before: what it does until then (MSET makes its entries) holds up no barrier.
+        call->has_stepped_in = writes && barrier_step_in(call->access.thread);
         int error = lock_once(call);
         if (error < 0 || (call->access.observers & OBSERVES_BARRIER) == 0 ||
             barrier_pass(&call->access, writes)) {

@@ -105,6 +105,7 @@ struct call {
     bool is_in_background;     // A background thread executes it (command/background_call.h),
     bool is_locked;            // and has its shards,
     bool is_among_many;        // one such thread at a time.
+    bool has_stepped_in;       // It writes: its thread does not stand aside (store/barrier.h).
 };
 
 /* Room for the keys of calls and for as many shards; call_prepare takes from the front. */

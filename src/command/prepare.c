@@ -168,6 +168,7 @@ void call_prepare(struct call *call, struct call_context *context, struct sessio
     call->is_in_background = false;
     call->is_locked = false;
     call->is_among_many = false;
+    call->has_stepped_in = false;
     if (UNLIKELY(command == NULL)) {
         call->mistake = CALL_UNKNOWN;
         return;

@@ -6,7 +6,6 @@
 #include "command/background_call.h"
 #include "runtime/background.h"
 #include "runtime/worker_internal.h"
-#include "store/barrier.h"
 
 struct request_job {
     struct job job;
@@ -42,15 +41,8 @@ static void execute(struct request_job *job, struct call_context *context, char 
     struct call call;
     call_prepare(&call, context, &job->session, space.args, result.argc);
     job->command = call.command;
-    bool writes = call.command != NULL && (call.command->flags & COMMAND_WRITES) != 0;
-    if (writes) {
-        barrier_step_in(context->thread); // Background threads stand aside otherwise.
-    }
     background_call_begin(&call);
     background_call_run(&call, reply);
-    if (writes) {
-        barrier_stand_aside(context->thread);
-    }
     call_release(&call, context);
 }
 

@@ -119,9 +119,11 @@ void barrier_stand_aside(struct store_thread *thread)
     atomic_store_explicit(&thread->passed, PASSED_ALL, memory_order_release);
 }
 
-void barrier_step_in(struct store_thread *thread)
+bool barrier_step_in(struct store_thread *thread)
 {
+    bool stood_aside = thread_stands_aside(thread);
     // With the fence between this store and the next load of the word: see barrier.h.
     atomic_store_explicit(&thread->passed, 0, memory_order_seq_cst);
     atomic_thread_fence(memory_order_seq_cst);
+    return stood_aside;
 }

@@ -59,6 +59,6 @@ NODISCARD bool barrier_pass(const struct access *access, bool writes);
 void barrier_park(struct keyspace *keyspace, struct waiter *waiter);
 
 /* This thread begins and ends to do nothing that changes a key. Background threads stand
- * aside while they run what only reads or frees. */
+ * aside but while they have locked what they change. barrier_step_in says whether it did. */
 void barrier_stand_aside(struct store_thread *thread);
-void barrier_step_in(struct store_thread *thread);
+bool barrier_step_in(struct store_thread *thread);

@@ -292,7 +292,8 @@ TEST(no_write_happens_while_it_is_held)
     for (unsigned i = 0; i < HOLDERS; i++) {
         keyspace_thread_destroy(shared.keyspace, holders[i].thread);
     }
-    barrier_step_in(idle);
+    ck_assert(barrier_step_in(idle));
+    ck_assert(!barrier_step_in(idle));
     keyspace_thread_destroy(shared.keyspace, idle);
     keyspace_validate(shared.keyspace);
     keyspace_destroy(shared.keyspace);
