@@ -1,6 +1,7 @@
 /* Four threads write, expire and flush at once; the effects, replayed in the order in which they
  * were told, make an equal keyspace. */
 #include "base/container.h"
+#include "command/background_call.h"
 #include "harness.h"
 #include "seed.h"
 #include "store/barrier.h"
@@ -172,6 +173,24 @@ static void run_deferred(struct writer *writer, struct call *call, struct reply 
     pool_online(writer->thread->pool);
 }
 
+// The whole request on a background thread, as one of many keys would be.
+static void execute_in_background(struct writer *writer, const struct bytes *words, uint32_t count,
+                                  struct reply *reply)
+{
+    struct call_context context = writer->context;
+    struct call call;
+    context.thread = writer->background;
+    pool_offline(writer->thread->pool);
+    pool_online(writer->background->pool);
+    call_prepare(&call, &context, &writer->session, words, count);
+    background_call_begin(&call);
+    background_call_run(&call, reply);
+    call_release(&call, &context);
+    free_trash(writer->keyspace, writer->background);
+    pool_offline(writer->background->pool);
+    pool_online(writer->thread->pool);
+}
+
 static void execute(struct writer *writer, char *line)
 {
     struct bytes words[WORDS];
@@ -184,8 +203,13 @@ static void execute(struct writer *writer, char *line)
     uint32_t count = harness_split(line, words, WORDS);
     writer->context.now_ms = atomic_fetch_add(writer->now_ms, random_below(&writer->random, 3));
     writer->context.space = (struct key_space){.keys = keys, .shards = shards, .left = WORDS};
-    call_prepare(&call, &writer->context, &writer->session, words, count);
     reply_init(&reply, &sink, PROTOCOL_RESP2);
+    if (bytes_equal(words[0], BYTES("MSET")) || bytes_equal(words[0], BYTES("DEL"))) {
+        execute_in_background(writer, words, count, &reply);
+        ASSERT(!sink.failed);
+        return;
+    }
+    call_prepare(&call, &writer->context, &writer->session, words, count);
     enum call_outcome outcome;
     for (;;) {
         atomic_store(&writer->woken, false);
