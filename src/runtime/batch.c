@@ -92,23 +92,11 @@ static void execute_call(struct worker *worker, struct client *client, struct ca
 
 static void output_close(struct worker *worker, struct client *client)
 {
-    bool failed;
-    struct bytes run = output_end(&worker->output, &failed);
-    if (UNLIKELY(failed)) {
+    if (UNLIKELY(!outbox_close(&client->outbox, &worker->output))) {
         worker_shut_for(worker, client, WORKER_LIMIT_OUTPUT);
         return;
     }
-    if (client->run_turn != worker->turn) {
-        client->run = run;
-        client->run_turn = worker->turn;
-    } else if (client->run.size == 0) {
-        client->run = run;
-    } else if (run.size > 0) {
-        // Runs of one turn follow each other in the arena.
-        ASSERT(client->run.data + client->run.size == run.data);
-        client->run.size += run.size;
-    }
-    if (client->run.size > 0 || client->chain.bytes > 0) {
+    if (outbox_has_replies(&client->outbox)) {
         worker_outgoing(worker, client);
     }
 }
@@ -189,9 +177,9 @@ static void run_slot(struct worker *worker, struct batch_slot *slot, struct clie
     if (*current == NULL || client != *current) {
         close_part(worker, *current);
         *current = client;
-        output_begin(&worker->output, &client->chain);
+        outbox_open(&client->outbox, &worker->output);
     }
-    if (UNLIKELY(client->chain.bytes > worker->output_pause)) {
+    if (UNLIKELY(client->outbox.chain.bytes > worker->output_pause)) {
         wait_for_reader(client);
     }
     if (LIKELY(client_may_execute(client))) {
@@ -270,7 +258,7 @@ static void answer_mistake(struct worker *worker, struct client *client,
                            const struct parse_result *result)
 {
     struct reply reply;
-    output_begin(&worker->output, &client->chain);
+    outbox_open(&client->outbox, &worker->output);
     reply_init(&reply, &worker->output.to_chain.sink, client->session.protocol);
     reply_error(&reply, "%s", result->error);
     counter_add(&worker->counts.errors, 1);
@@ -329,7 +317,7 @@ static void execute_alone(struct worker *worker, struct client *client,
         request_parse(client->session.protocol, &client->parser, client_pending(client), &space,
                       &result);
     }
-    output_begin(&worker->output, &client->chain);
+    outbox_open(&client->outbox, &worker->output);
     if (result.status == PARSE_DONE) {
         struct call call;
         call_prepare(&call, &worker->context, &client->session, space.args, result.argc);
@@ -355,7 +343,7 @@ static void execute_alone(struct worker *worker, struct client *client,
 static void answer_http(struct worker *worker, struct client *client,
                         const struct parse_result *result)
 {
-    output_begin(&worker->output, &client->chain);
+    outbox_open(&client->outbox, &worker->output);
     http_answer(&worker->output.to_chain.sink, &result->http);
     output_close(worker, client);
     if (client->phase != CLIENT_SHUT) {
@@ -431,8 +419,9 @@ static inline bool take_request(struct worker *worker, struct client *client)
 static void fill_from(struct worker *worker, struct client *client)
 {
     bool has_more = true;
-    client->wait = UNLIKELY(client->chain.bytes > worker->output_pause) ? CLIENT_WAITS_FOR_READER
-                                                                        : CLIENT_WAITS_NOT;
+    client->wait = UNLIKELY(client->outbox.chain.bytes > worker->output_pause)
+                       ? CLIENT_WAITS_FOR_READER
+                       : CLIENT_WAITS_NOT;
     while (has_more && client->quota > 0 && client_may_execute(client)) {
         has_more = take_request(worker, client);
     }

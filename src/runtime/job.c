@@ -71,7 +71,7 @@ void worker_take_answer(struct worker *worker, struct client *client, struct cha
     if (client == NULL || failed) {
         chain_clear(chain, worker->home.store);
     } else {
-        chain_splice(&client->chain, chain);
+        chain_splice(&client->outbox.chain, chain);
         worker_outgoing(worker, client);
     }
     if (client != NULL) {

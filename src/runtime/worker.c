@@ -161,7 +161,7 @@ void worker_shut_for(struct worker *worker, struct client *client, enum worker_l
     if (log_limiter_allows(of[limit].log, worker->home.monotonic_ms, &left_out)) {
         log_write(worker->services->log, LOG_LEVEL_WARNING,
                   "closing %s: %s (input %zu bytes, output %zu bytes; %llu such lines left out)",
-                  client->peer, reasons[limit], client->input_capacity, client->chain.bytes,
+                  client->peer, reasons[limit], client->input_capacity, client->outbox.chain.bytes,
                   (unsigned long long)left_out);
     }
     worker_shut(worker, client);
@@ -295,38 +295,22 @@ static void handle_end(struct worker *worker, struct client *client, int error)
     }
 }
 
-/* Take in how far a send got; false when the rest of a run could not be kept. */
-static bool account_sent(struct worker *worker, struct client *client, size_t sent)
-{
-    if (!client->sends_run) {
-        client->is_sending = false;
-        counter_add(&worker->counts.bytes_out, sent);
-        chain_consume(&client->chain, worker->home.store, sent);
-        return true;
-    }
-    // The arena's bytes are needed again: the kernel waits with a copy of the rest.
-    struct bytes rest = bytes_make(client->run.data + sent, client->run.size - sent);
-    client->run = (struct bytes){0};
-    client->sends_run = false;
-    counter_add(&worker->counts.bytes_out, -(uint64_t)rest.size);
-    return chain_prepend(&client->chain, worker->home.store, rest) == 0;
-}
-
 static void handle_sent(struct worker *worker, struct client *client,
                         const struct loop_event *event)
 {
     if (client->phase == CLIENT_SHUT) {
         return;
     }
-    if (event->error < 0 || !account_sent(worker, client, event->sent)) {
+    if (event->error < 0 || !outbox_on_sent(&client->outbox, &worker->output, event->sent)) {
         worker_shut(worker, client);
         return;
     }
     worker_account(worker, client);
-    if (client->chain.bytes > 0 || client->phase == CLIENT_CLOSING) {
+    if (client->outbox.chain.bytes > 0 || client->phase == CLIENT_CLOSING) {
         worker_outgoing(worker, client);
     }
-    if (client->wait == CLIENT_WAITS_FOR_READER && client->chain.bytes <= worker->output_pause) {
+    if (client->wait == CLIENT_WAITS_FOR_READER &&
+        client->outbox.chain.bytes <= worker->output_pause) {
         client->wait = CLIENT_WAITS_NOT;
         worker_ready(worker, client);
     }
@@ -360,50 +344,28 @@ static void handle_event(struct worker *worker, const struct loop_event *event)
 
 // ---- the end of a turn ----
 
-// Send from the arena. Only if the kernel does not take all of it will it say so.
-static void send_run(struct worker *worker, struct client *client)
-{
-    const struct iovec part = part_of_bytes(client->run);
-    client->sends_run = true;
-    counter_add(&worker->counts.bytes_out, client->run.size);
-    loop_send(worker->home.loop, &client->stream, &part, 1, LOOP_SEND_ONCE);
-    if (client->chain.bytes > 0) {
-        worker_outgoing(worker, client); // The next turn, when this send is over.
-    }
-}
-
-static void send_chain(struct worker *worker, struct client *client)
-{
-    struct iovec parts[LOOP_SEND_PARTS_MAX];
-    unsigned count = chain_parts(&client->chain, parts, LOOP_SEND_PARTS_MAX, SEND_BYTES_MAX);
-    client->is_sending = true;
-    client->sends_run = false;
-    loop_send(worker->home.loop, &client->stream, parts, count, LOOP_SEND_WAIT);
-}
-
 static void send_client(struct worker *worker, struct client *client)
 {
     if (client->phase == CLIENT_SHUT) {
         worker_free_if_idle(worker, client);
         return;
     }
-    if (client->is_sending) {
-        return;
-    }
-    struct bytes run = client->run_turn == worker->turn ? client->run : (struct bytes){0};
-    client->run_turn = 0;
-    if (LIKELY(run.size > 0 && client->phase == CLIENT_OPEN)) {
-        send_run(worker, client);
-        return;
-    }
-    // The last replies are sent to the end before the connection closes.
-    bool is_kept = run.size == 0 || chain_prepend(&client->chain, worker->home.store, run) == 0;
-    if (is_kept && client->chain.bytes > 0) {
-        send_chain(worker, client);
-    } else if (!is_kept) {
+    switch (outbox_send(&client->outbox, &worker->output, worker->home.loop, &client->stream,
+                        client->phase != CLIENT_OPEN)) {
+    case OUTBOX_SENT:
+    case OUTBOX_WAITS:
+        break;
+    case OUTBOX_AGAIN:
+        worker_outgoing(worker, client);
+        break;
+    case OUTBOX_EMPTY:
+        if (client->phase >= CLIENT_CLOSING) {
+            worker_close(worker, client);
+        }
+        break;
+    case OUTBOX_FAILED:
         worker_shut(worker, client);
-    } else if (client->phase >= CLIENT_CLOSING) {
-        worker_close(worker, client);
+        break;
     }
 }
 
@@ -416,6 +378,8 @@ static void send_outgoing(struct worker *worker)
         send_client(worker, client); // May queue it again, for the next turn.
         client = next;
     }
+    counter_add(&worker->counts.bytes_out, worker->output.bytes_sent);
+    worker->output.bytes_sent = 0;
 }
 
 static void expire_due(struct worker *worker)
@@ -593,7 +557,6 @@ static void turn(struct worker *worker, int64_t timeout_us)
     size_t count = wait_for_events(worker, timeout_us, &events);
     pool_online(worker->home.store->pool);
     mailbox_wake(&worker->home.mailbox);
-    worker->turn++;
     worker->home.now_ms = clock_wall_ms();
     worker->home.monotonic_ms = clock_monotonic_coarse_ms();
     worker->context.now_ms = worker->home.now_ms;
@@ -616,8 +579,8 @@ static void turn(struct worker *worker, int64_t timeout_us)
 static bool owes_replies(const struct worker *worker)
 {
     for (const struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
-        bool is_sent = !c->is_sending && !c->is_outgoing && c->chain.bytes == 0;
-        if (c->phase != CLIENT_SHUT && (!is_sent || client_is_suspended(c))) {
+        bool owes = outbox_owes(&c->outbox, &worker->output) || c->is_outgoing;
+        if (c->phase != CLIENT_SHUT && (owes || client_is_suspended(c))) {
             return true;
         }
     }

@@ -99,7 +99,6 @@ struct worker {
     char text[WORKER_BATCH_TEXT];
     struct parse_space space; // What the batch has not used of `args` and `text`.
 
-    uint64_t turn;             // Counted from 1.
     uint64_t output_pause;     // Unsent replies at which a client executes no more; of the turn.
     uint64_t query_bytes_max;  // Unread input of a client; of the turn.
     uint64_t timeout_s;        // Idle clients are closed after it; of the turn.

@@ -8,7 +8,6 @@ enum {
                                 // no longer received from.
     OUTPUT_PAUSE = 256 * 1024,  // Unsent replies at which it executes no more while
                                 // clients hold much together.
-    SEND_BYTES_MAX = 512 * 1024,
 };
 
 /* Take all clients out of a queue: the first, linked to the others. */

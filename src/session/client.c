@@ -66,8 +66,8 @@ void client_free_buffers(struct client *client)
 {
     client->view = (struct bytes){0};
     free_input(client);
-    if (!client->is_sending || !client->is_open) {
-        chain_clear(&client->chain, client->home->store);
+    if (client->outbox.sends != OUTBOX_SENDS_CHAIN || !client->is_open) {
+        outbox_clear(&client->outbox, client->home->store);
     }
 }
 

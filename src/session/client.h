@@ -1,7 +1,7 @@
 /* client.h - one connection and everything that belongs to it.
  *
  *             data                       requests               replies
- *   socket ───────> view / input ──────> batch ──> handlers ──> run / chain ──> socket
+ *   socket ───────> view / input ──────> batch ──> handlers ──> outbox ──> socket
  *
  *   phase   open ──> closing ──> lingering ──> shut      each perhaps left out
  *             open     executes what it sends
@@ -31,7 +31,7 @@
 #include "proto/request.h"
 #include "session/client_budget.h"
 #include "session/client_waiter.h"
-#include "session/output.h"
+#include "session/outbox.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -82,9 +82,7 @@ struct client {
     unsigned quota;    // Requests it may still execute in this turn.
     size_t inline_max; // Bytes of a request that is executed by the worker itself.
 
-    struct bytes run;   // Replies in the worker's arena,
-    uint64_t run_turn;  // made in this turn of the worker; other turns' are gone.
-    struct chain chain; // Replies after those.
+    struct outbox outbox;
 
     struct session session;
     struct client_waiter *waiter; // Parked when a call has to wait.
@@ -95,8 +93,6 @@ struct client {
     uint8_t wait;               // enum client_wait
     bool is_ready, is_outgoing; // Linked there.
     bool is_open, is_paused;    // The loop has it; it does not read.
-    bool is_sending;            // Of the chain; the loop will say when it is over.
-    bool sends_run;             // The last send was of the run.
     bool has_ended;             // The peer sends no more.
     bool lingers;               // Closing: not before its peer's end, as that may be sending.
 
@@ -151,12 +147,12 @@ void client_free_buffers(struct client *client);
 /* Bytes of its buffers, and of what it has not been told or has not told in full. */
 static inline size_t client_memory(const struct client *client)
 {
-    return client->input_capacity + client->chain.memory;
+    return client->input_capacity + client->outbox.chain.memory;
 }
 
 static inline size_t client_unsent(const struct client *client)
 {
-    return client->input_capacity + client->chain.bytes;
+    return client->input_capacity + client->outbox.chain.bytes;
 }
 
 /* Take in what arrived, with at most `bytes_max` of unread input. 0, -ENOMEM or -ENOBUFS. */

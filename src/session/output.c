@@ -373,7 +373,7 @@ static const struct sink_ops arena_ops = {
 
 int output_init(struct output *output, struct store_thread *thread, size_t bytes_max)
 {
-    *output = (struct output){.to_chain = {.thread = thread, .bytes_max = bytes_max}};
+    *output = (struct output){.to_chain = {.thread = thread, .bytes_max = bytes_max}, .turn = 1};
     output->arena = malloc(OUTPUT_ARENA_SIZE);
     output->arena_at = output->arena;
     return output->arena == NULL ? -ENOMEM : 0;
@@ -388,6 +388,7 @@ void output_deinit(struct output *output)
 void output_reset(struct output *output)
 {
     output->arena_at = output->arena;
+    output->turn++;
 }
 
 void output_begin(struct output *output, struct chain *chain)

@@ -23,6 +23,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/uio.h>
 
 struct chunk {
@@ -89,9 +90,11 @@ void chain_clear(struct chain *chain, struct store_thread *thread);
 struct output {
     struct chain_sink to_chain; // Its sink is the one that replies use, in both modes.
     char *arena;
-    char *arena_at; // Free from here.
-    char *run;      // Where the current connection's replies begin; NULL: it writes
-                    // to its chain.
+    char *arena_at;      // Free from here.
+    char *run;           // Where the current connection's replies begin; NULL: it writes
+                         // to its chain.
+    uint64_t turn;       // Counted from 1.
+    uint64_t bytes_sent; // That the kernel took, or will unless it says otherwise.
 };
 
 enum { OUTPUT_ARENA_SIZE = 1024 * 1024 };
