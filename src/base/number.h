@@ -13,6 +13,7 @@
 enum {
     NUMBER_INTEGER_SIZE_MAX = 20, // "-9223372036854775808", "18446744073709551615"
     NUMBER_DOUBLE_SIZE_MAX = 32,  // The longest output of number_format_double.
+    NUMBER_LONG_SIZE_MAX = 5120,  // And of number_format_long; no longer text is read as one.
 };
 
 /* Write `value` in decimal to out[NUMBER_INTEGER_SIZE_MAX], no NUL; the length. */
@@ -35,3 +36,12 @@ bool number_parse_unsigned(struct bytes text, uint64_t *value_out);
  * "+inf", "-infinity" in any case; not "nan", no blanks, at most 255 bytes.
  * False otherwise, *value_out untouched. */
 bool number_parse_double(struct bytes text, double *value_out);
+
+/* Read a whole number for INCRBYFLOAT: as number_parse_double, with the precision and the range
+ * of a long double. False otherwise, *value_out untouched. */
+bool number_parse_long(struct bytes text, long double *value_out);
+
+/* Write a finite `value` in decimal without exponent, rounded to 17 digits behind the point,
+ * zeros at the end left out: "3", "0.1", "10000000000000000000000". out[NUMBER_LONG_SIZE_MAX],
+ * no NUL; the length. */
+size_t number_format_long(long double value, char *out);
