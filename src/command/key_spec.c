@@ -40,6 +40,9 @@ static enum key_mistake find_counted(const struct key_spec *spec, const struct b
     if (count < least) {
         return KEY_COUNT_TOO_SMALL;
     }
+    if (count > INT32_MAX && spec->count_kind == KEY_COUNT_OF_PAIRS) {
+        return KEY_COUNT_NO_INTEGER;
+    }
     if (count > (int64_t)(argc - at - 1) / spec->step) {
         return KEY_COUNT_TOO_LARGE;
     }
@@ -92,12 +95,15 @@ const char *key_mistake_text(enum key_count_kind kind, enum key_mistake mistake)
     static const char *const not_positive = "ERR numkeys should be greater than 0";
     static const char *const too_large = "ERR Number of keys can't be greater than number of args";
     static const char *const syntax = "ERR syntax error";
+    static const char *const not_valid = "ERR invalid numkeys value";
+    static const char *const not_pairs = "ERR wrong number of key-value pairs";
     static const char *const negative = "ERR Number of keys can't be negative";
     const char *const texts[KEY_COUNT_KINDS][KEY_COUNT_TOO_LARGE + 1] = {
         [KEY_COUNT_OF_SETS] = {NULL, no_integer, NULL, syntax},
         [KEY_COUNT_OF_CARDS] = {NULL, not_positive, not_positive, too_large},
         [KEY_COUNT_OF_POPS] = {NULL, not_positive, not_positive, syntax},
         [KEY_COUNT_OF_SCRIPTS] = {NULL, no_integer, negative, too_large},
+        [KEY_COUNT_OF_PAIRS] = {NULL, not_valid, not_valid, not_pairs},
     };
     ASSERT(mistake != KEY_FINE);
     return texts[kind][mistake];

@@ -3,6 +3,7 @@
  *   a range          MGET key [key ...]                 from 1 to the last, step 1
  *                    MSET key value [key value ...]     from 1 to the last, step 2
  *   a counted list   ZUNION numkeys key [key ...]       the count at 1, keys from 2 on
+ *                    MSETEX numkeys key value ...       the same, step 2
  *   behind a word    XREAD ... STREAMS key [key ...] id [id ...]
  *                                                       behind STREAMS, the first half of the rest
  *
@@ -46,6 +47,7 @@ enum key_count_kind {
     KEY_COUNT_OF_CARDS,   // SINTERCARD
     KEY_COUNT_OF_POPS,    // LMPOP, ZMPOP and their blocking forms
     KEY_COUNT_OF_SCRIPTS, // EVAL, FCALL: 0 is fine
+    KEY_COUNT_OF_PAIRS,   // MSETEX
     KEY_COUNT_KINDS
 };
 

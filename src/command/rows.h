@@ -17,6 +17,7 @@
  *              KEY(at, access)                     one key
  *              RANGE(first, last, step, access)    last: -1 is the last argument
  *              COUNTED(at, kind, access)           the count at `at`, the keys behind it
+ *              COUNTED_PAIRS(at, access)           the same, each key followed by a value
  *              BEHIND(word, from, part, access)    the first part-th of what is behind a word,
  *              KEY_BEHIND(word, from, access)      or one key; the word is looked for from `from`
  *                                                  on, or backwards from so far before the end
@@ -59,6 +60,11 @@
 #define COUNTED(at, kind, access_)                                                                 \
     {                                                                                              \
         .from = at, .kind = KEYS_COUNTED, .count_kind = kind, .step = 1, .access = (access_)       \
+    }
+#define COUNTED_PAIRS(at, access_)                                                                 \
+    {                                                                                              \
+        .from = at, .kind = KEYS_COUNTED, .count_kind = KEY_COUNT_OF_PAIRS, .step = 2,             \
+        .access = (access_)                                                                        \
     }
 #define BEHIND(word, from_, part_, access_)                                                        \
     {                                                                                              \

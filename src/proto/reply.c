@@ -296,7 +296,8 @@ void reply_verbatim(struct reply *reply, const char *format, struct bytes text)
     }
 }
 
-void reply_big_number(struct reply *reply, struct bytes digits)
+// A number that is given as its digits, behind the sign of its type in RESP3.
+static void write_digits(struct reply *reply, char sign, struct bytes digits)
 {
     if (!reply->codec->has_types) {
         reply_value(reply, digits);
@@ -304,10 +305,20 @@ void reply_big_number(struct reply *reply, struct bytes digits)
     }
     char *at = sink_reserve(reply->sink, FRAME_SIZE + digits.size);
     if (LIKELY(at != NULL)) {
-        *at++ = '(';
+        *at++ = sign;
         at = put_bytes(at, digits);
         commit_to(reply->sink, put_piece(at, &reply->codec->line_end));
     }
+}
+
+void reply_big_number(struct reply *reply, struct bytes digits)
+{
+    write_digits(reply, '(', digits);
+}
+
+void reply_decimal(struct reply *reply, struct bytes digits)
+{
+    write_digits(reply, ',', digits);
 }
 
 struct reply_open reply_open(struct reply *reply)

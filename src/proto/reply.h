@@ -15,6 +15,7 @@
  *   reply_double        +VALUE n, shortest   $n, shortest         ,shortest
  *   reply_double_value  +VALUE n, shortest   $n, shortest         $n, shortest
  *   reply_big_number    +VALUE n, digits     $n, digits           (digits
+ *   reply_decimal       +VALUE n, digits     $n, digits           ,digits
  *   reply_verbatim      +VALUE n, bytes      $n, bytes            =n+4, format:bytes
  *   reply_array         *n                   *n                   *n
  *   reply_set           *n                   *n                   ~n
@@ -67,6 +68,8 @@ void reply_double(struct reply *reply, double value);
 void reply_double_value(struct reply *reply, double value);
 /* An integer of any size, as its digits with '-' before a negative one. */
 void reply_big_number(struct reply *reply, struct bytes digits);
+/* A double of more precision than a double has, as its digits. */
+void reply_decimal(struct reply *reply, struct bytes digits);
 /* Text for people; `format` has three letters, "txt" or "mkd". */
 void reply_verbatim(struct reply *reply, const char *format, struct bytes text);
 

@@ -34,6 +34,16 @@ static const char *keys_of(const struct key_spec *specs, uint32_t count, const c
     return text;
 }
 
+TEST(counted_keys_may_have_values)
+{
+    const struct key_spec pairs = {
+        .from = 1, .kind = KEYS_COUNTED, .count_kind = KEY_COUNT_OF_PAIRS, .step = 2};
+    ck_assert_str_eq(keys_of(&pairs, 1, "MSETEX 2 a 1 b 2 NX"), "2 4");
+    ck_assert_str_eq(keys_of(&pairs, 1, "MSETEX 2 a 1 b"), "ERR wrong number of key-value pairs");
+    ck_assert_str_eq(keys_of(&pairs, 1, "MSETEX 0 a 1"), "ERR invalid numkeys value");
+    ck_assert_str_eq(keys_of(&pairs, 1, "MSETEX a 1"), "ERR invalid numkeys value");
+}
+
 TEST(ranges_go_to_a_place_or_to_the_end)
 {
     const struct key_spec one = {.from = 1, .step = 1};

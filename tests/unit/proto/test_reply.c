@@ -222,6 +222,7 @@ static void answer_texts(struct reply *reply)
     reply_verbatim(reply, "mkd", BYTES(""));
     reply_big_number(reply, BYTES("-3492890328409238509324850943850943825024385"));
     reply_double_value(reply, 0.5);
+    reply_decimal(reply, BYTES("3.14"));
 }
 
 static void answer_open_lists(struct reply *reply)
@@ -268,13 +269,15 @@ TEST(answers_of_resp3_have_types)
                  "*0\r\n*4\r\n*3\r\n*4\r\n*2\r\n:1\r\n$3\r\n0.5\r\n",
                  "%0\r\n%2\r\n~3\r\n>4\r\n*1\r\n*2\r\n:1\r\n,0.5\r\n");
     ASSERT_FORMS(answer_bools, ":1\n:0\n", ":1\r\n:0\r\n", "#t\r\n#f\r\n");
-    ASSERT_FORMS(answer_texts,
-                 "+VALUE 11\nSome string\n+VALUE 0\n\n"
-                 "+VALUE 44\n-3492890328409238509324850943850943825024385\n+VALUE 3\n0.5\n",
-                 "$11\r\nSome string\r\n$0\r\n\r\n"
-                 "$44\r\n-3492890328409238509324850943850943825024385\r\n$3\r\n0.5\r\n",
-                 "=15\r\ntxt:Some string\r\n=4\r\nmkd:\r\n"
-                 "(-3492890328409238509324850943850943825024385\r\n$3\r\n0.5\r\n");
+    ASSERT_FORMS(
+        answer_texts,
+        "+VALUE 11\nSome string\n+VALUE 0\n\n"
+        "+VALUE 44\n-3492890328409238509324850943850943825024385\n+VALUE 3\n0.5\n"
+        "+VALUE 4\n3.14\n",
+        "$11\r\nSome string\r\n$0\r\n\r\n"
+        "$44\r\n-3492890328409238509324850943850943825024385\r\n$3\r\n0.5\r\n$4\r\n3.14\r\n",
+        "=15\r\ntxt:Some string\r\n=4\r\nmkd:\r\n"
+        "(-3492890328409238509324850943850943825024385\r\n$3\r\n0.5\r\n,3.14\r\n");
 }
 
 TEST(answers_have_the_form_of_their_protocol)
