@@ -251,9 +251,9 @@ void handle_mset(struct call *call)
         reply_wrong_arity(call->reply, call->command);
         return;
     }
-    struct staged staged;
+    struct staged staged = {.count = call->key_count};
     struct access *access = &call->access;
-    if (keyspace_stage_strings(access, call->keys, call->key_count, call->argv + 2, &staged) < 0) {
+    if (keyspace_stage_strings(access, call->keys, call->argv + 2, &staged) < 0) {
         call_out_of_memory(call);
         return;
     }

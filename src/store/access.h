@@ -118,17 +118,19 @@ struct put_options {
 NODISCARD int keyspace_put_string(struct access *access, const struct key *key, struct bytes value,
                                   const struct put_options *options);
 
-/* The same for several keys, without deadlines, all or none: keys[i] gets values[2 * i], as
- * in MSET. Of a repeated key the last value stays. In two steps: the entries are made, for
- * which no lock is needed, and then put. */
+/* The same for several keys, all or none: keys[i] gets values[2 * i], as in MSET. Of a
+ * repeated key the last value stays. In two steps: the entries are made, for which no lock is
+ * needed, and then put. */
 struct staged {
     struct entry **entries; // NULL where one was put.
     size_t count;
+    struct put_options options;
 };
 
-/* 0, or -ENOMEM with nothing staged. */
-NODISCARD int keyspace_stage_strings(struct access *access, const struct key *keys, size_t count,
-                                     const struct bytes *values, struct staged *staged_out);
+/* Stage values for staged->count keys, with its options; its entries are set here. 0, or
+ * -ENOMEM with nothing staged. */
+NODISCARD int keyspace_stage_strings(struct access *access, const struct key *keys,
+                                     const struct bytes *values, struct staged *staged);
 
 /* 0, or -ENOMEM with nothing changed. */
 NODISCARD int keyspace_put_staged(struct access *access, struct key *keys, struct staged *staged);

@@ -250,12 +250,13 @@ int keyspace_put_string(struct access *access, const struct key *key, struct byt
 
 // ---- putting several at once ----
 
-// An entry without deadline that no table knows yet; NULL when out of memory.
-static struct entry *create_unlinked(struct pool *pool, const struct key *key, struct bytes value)
+// An entry that no table knows yet; NULL when out of memory.
+static struct entry *create_unlinked(struct pool *pool, const struct key *key, struct bytes value,
+                                     bool has_deadline)
 {
     struct payload payload;
     if (is_short(value, &payload)) {
-        return entry_create(pool, key, &payload, false);
+        return entry_create(pool, key, &payload, has_deadline);
     }
     struct string *string = string_create(pool, value, value.size);
     if (string == NULL) {
@@ -263,7 +264,7 @@ static struct entry *create_unlinked(struct pool *pool, const struct key *key, s
     }
     payload.encoding = ENTRY_VALUE;
     payload.value = &string->value;
-    struct entry *entry = entry_create(pool, key, &payload, false);
+    struct entry *entry = entry_create(pool, key, &payload, has_deadline);
     if (entry == NULL) {
         string_destroy(string, pool);
     }
@@ -280,47 +281,112 @@ static void free_unlinked(struct access *access, struct entry *entry)
 
 enum { BATCH_MAX = 512 }; // So many keys the caller may have prefetched, in a batch.
 
-/* Link the entries whose keys are absent, and forget them in `fresh`. On -ENOMEM none of
- * them is linked, and those that were are freed. */
-static int link_absent(struct access *access, struct key *keys, struct entry **fresh, size_t count)
+static struct entry *find_staged(struct access *access, struct key *keys,
+                                 const struct staged *staged, size_t i)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (UNLIKELY(count > BATCH_MAX)) {
-            keyspace_prefetch_many(access->keyspace, access->db, keys, count, i);
-        }
-        if (keyspace_find_live(access, &keys[i]) != NULL) {
+    if (UNLIKELY(staged->count > BATCH_MAX)) {
+        keyspace_prefetch_many(access->keyspace, access->db, keys, staged->count, i);
+    }
+    return keyspace_find_live(access, &keys[i]);
+}
+
+/* Where keys are to keep their deadlines, give room for one to the entries that come in the
+ * place of one that has it. 0 or -ENOMEM, with nothing changed. */
+static int take_deadlines(struct access *access, struct key *keys, struct staged *staged)
+{
+    for (size_t i = 0; i < staged->count && staged->options.keeps_deadline; i++) {
+        const struct entry *old = find_staged(access, keys, staged, i);
+        if (old == NULL || !entry_has_deadline(old) || entry_has_deadline(staged->entries[i])) {
             continue;
         }
-        int error = exchange(access, &keys[i], NULL, fresh[i], 0);
-        if (error == 0) {
-            fresh[i] = NULL;
-            continue;
+        struct payload payload = entry_payload(staged->entries[i]);
+        struct entry *fresh = entry_create(access->thread->pool, &keys[i], &payload, true);
+        if (fresh == NULL) {
+            return -ENOMEM;
         }
-        while (i-- > 0) {
-            if (fresh[i] == NULL) {
-                keyspace_drop_entry(access, keys[i].hash, keyspace_find_live(access, &keys[i]));
-            }
-        }
-        return error;
+        entry_free(staged->entries[i], access->thread->pool);
+        staged->entries[i] = fresh;
     }
     return 0;
 }
 
-// Put the other entries in the place of what their keys have. Needs no memory.
-static void replace_present(struct access *access, struct key *keys, struct staged *staged)
+// Take out what link_absent has put in before the `count`-th, all of which were absent.
+static void unlink_absent(struct access *access, const struct key *keys,
+                          const struct staged *staged, size_t count)
 {
+    for (size_t i = count; i-- > 0;) {
+        if (staged->entries[i] == NULL) {
+            keyspace_drop_entry(access, keys[i].hash, keyspace_find_live(access, &keys[i]));
+        }
+    }
+}
+
+/* Link the entries whose keys are absent, and forget them in `staged`. On -ENOMEM none of
+ * them is linked, and those that were are freed. */
+static int link_absent(struct access *access, struct key *keys, struct staged *staged)
+{
+    uint64_t deadline_ms = staged->options.deadline_ms;
+    for (size_t i = 0; i < staged->count; i++) {
+        if (find_staged(access, keys, staged, i) != NULL) {
+            continue;
+        }
+        int error = exchange(access, &keys[i], NULL, staged->entries[i], deadline_ms);
+        if (error < 0) {
+            unlink_absent(access, keys, staged, i);
+            return error;
+        }
+        staged->entries[i] = NULL;
+    }
+    return 0;
+}
+
+/* Put the deadlines of the other entries into their heaps, beside those of what they
+ * replace. 0, or -ENOMEM with nothing changed. */
+static int push_deadlines(struct access *access, struct key *keys, struct staged *staged)
+{
+    struct pool *pool = access->thread->pool;
     for (size_t i = 0; i < staged->count; i++) {
         struct entry *fresh = staged->entries[i];
-        if (UNLIKELY(staged->count > BATCH_MAX)) {
-            keyspace_prefetch_many(access->keyspace, access->db, keys, staged->count, i);
+        if (fresh == NULL || !entry_has_deadline(fresh)) {
+            continue;
         }
+        uint64_t deadline_ms = staged->options.deadline_ms;
+        if (staged->options.keeps_deadline) {
+            deadline_ms = entry_deadline_ms(find_staged(access, keys, staged, i));
+        }
+        int error = heap_push(heap_of(access, keys[i].hash), pool, entry_node(fresh), deadline_ms);
+        if (error < 0) {
+            while (i-- > 0) {
+                fresh = staged->entries[i];
+                if (fresh != NULL && entry_has_deadline(fresh)) {
+                    heap_remove(heap_of(access, keys[i].hash), pool, entry_node(fresh));
+                }
+            }
+            return error;
+        }
+    }
+    return 0;
+}
+
+// Put the other entries, whose deadlines are in place, where the old ones are. Needs no memory.
+static void replace_present(struct access *access, struct key *keys, struct staged *staged)
+{
+    struct pool *pool = access->thread->pool;
+    for (size_t i = 0; i < staged->count; i++) {
+        struct entry *fresh = staged->entries[i];
         if (fresh == NULL) {
             continue;
         }
-        struct entry *old = keyspace_find_live(access, &keys[i]);
+        struct entry *old = find_staged(access, keys, staged, i);
         struct value *old_value = entry_encoding(old) == ENTRY_VALUE ? entry_value(old) : NULL;
-        int error = exchange(access, &keys[i], old, fresh, 0);
-        ASSERT(error == 0);
+        if (entry_has_deadline(old)) {
+            heap_remove(heap_of(access, keys[i].hash), pool, entry_node(old));
+        }
+        count_add(&counts_of(access)->with_deadline,
+                  (int)entry_has_deadline(fresh) - (int)entry_has_deadline(old));
+        hashtable_replace(table_of(access, keys[i].hash),
+                          table_hash(access->keyspace, keys[i].hash), old, fresh);
+        entry_free(old, pool);
         staged->entries[i] = NULL;
         if (old_value != NULL) {
             keyspace_drop_own(access->thread, old_value);
@@ -328,32 +394,54 @@ static void replace_present(struct access *access, struct key *keys, struct stag
     }
 }
 
-int keyspace_stage_strings(struct access *access, const struct key *keys, size_t count,
-                           const struct bytes *values, struct staged *staged_out)
+int keyspace_stage_strings(struct access *access, const struct key *keys,
+                           const struct bytes *values, struct staged *staged)
 {
     struct pool *pool = access->thread->pool;
-    size_t size = count * sizeof(struct entry *);
-    struct staged staged = {.entries = pool_alloc(pool, MEMORY_JOB, size), .count = count};
-    if (staged.entries == NULL) {
+    size_t size = staged->count * sizeof(struct entry *);
+    staged->entries = pool_alloc(pool, MEMORY_JOB, size);
+    if (staged->entries == NULL) {
         return -ENOMEM;
     }
-    memset(staged.entries, 0, size);
-    for (size_t i = 0; i < count; i++) {
-        staged.entries[i] = create_unlinked(pool, &keys[i], values[2 * i]);
-        if (staged.entries[i] == NULL) {
-            keyspace_free_staged(access, &staged);
+    memset(staged->entries, 0, size);
+    for (size_t i = 0; i < staged->count; i++) {
+        bool has_deadline = staged->options.deadline_ms != 0;
+        staged->entries[i] = create_unlinked(pool, &keys[i], values[2 * i], has_deadline);
+        if (staged->entries[i] == NULL) {
+            keyspace_free_staged(access, staged);
             return -ENOMEM;
         }
     }
-    *staged_out = staged;
     return 0;
+}
+
+// Have the tenders wake for the deadline. 0 or -ENOMEM.
+static int arm_staged(struct access *access, const struct key *keys, const struct staged *staged)
+{
+    int error = 0;
+    for (size_t i = 0; i < staged->count && staged->options.deadline_ms != 0 && error == 0; i++) {
+        error = expiry_arm(access, access->generation, shard_of(access->keyspace, keys[i].hash),
+                           staged->options.deadline_ms);
+    }
+    return error;
 }
 
 int keyspace_put_staged(struct access *access, struct key *keys, struct staged *staged)
 {
     DEBUG_ASSERT(access->generation != NULL); // See access_ensure_database.
-    int error = link_absent(access, keys, staged->entries, staged->count);
+    int error = arm_staged(access, keys, staged);
+    if (error == 0) {
+        error = take_deadlines(access, keys, staged);
+    }
+    if (error == 0) {
+        error = link_absent(access, keys, staged);
+    }
     if (error < 0) {
+        return error;
+    }
+    error = push_deadlines(access, keys, staged);
+    if (error < 0) {
+        unlink_absent(access, keys, staged, staged->count);
         return error;
     }
     replace_present(access, keys, staged);

@@ -114,7 +114,7 @@ TEST(each_function_that_changes_a_key_touches_it)
     const struct put_options options = {0};
     const struct put_options expiring = {.deadline_ms = 1500};
     struct access access = {0};
-    struct staged staged;
+    struct staged staged = {.count = 2};
     size_t size;
     observers_add(keyspace, &listener.observer);
     access_open(&access, keyspace, thread, 0, 1000);
@@ -126,7 +126,7 @@ TEST(each_function_that_changes_a_key_touches_it)
     EXPECT_LOG(&listener, "touch:a ");
     ck_assert_int_eq(keyspace_set_deadline(&access, keys, 5000), 0);
     EXPECT_LOG(&listener, "touch:a ");
-    ck_assert_int_eq(keyspace_stage_strings(&access, keys, 2, values, &staged), 0);
+    ck_assert_int_eq(keyspace_stage_strings(&access, keys, values, &staged), 0);
     EXPECT_LOG(&listener, "");
     ck_assert_int_eq(keyspace_put_staged(&access, keys, &staged), 0);
     keyspace_free_staged(&access, &staged);
