@@ -9,6 +9,7 @@
 #define COMMAND    HANDLER_OF_COMMAND
 #define CONTAINER  HANDLER_OF_CONTAINER
 #define SUBCOMMAND HANDLER_OF_SUBCOMMAND
+#include "handlers/bitmap.def"
 #include "handlers/connection.def"
 #include "handlers/generic.def"
 #include "handlers/string.def"

@@ -149,6 +149,92 @@ static void make_string_command(struct line *line, struct random *random, uint64
     }
 }
 
+static void add_increx(struct line *line, struct random *random, uint64_t now_ms)
+{
+    add(line, "INCREX");
+    add_key(line, random);
+    add(line, " %s", ONE_OF(random, "BYINT 7", "BYINT -50", "BYFLOAT 0.5", "", "NX", "XX"));
+    add(line, " %s", ONE_OF(random, "", "UBOUND 20", "LBOUND -3 SATURATE"));
+    if (below(random, 2) == 0) {
+        add(line, " PXAT %" PRIu64 " %s", now_ms - 50 + below(random, 300),
+            ONE_OF(random, "", "ENX"));
+    } else {
+        add(line, " %s", ONE_OF(random, "", "PERSIST"));
+    }
+}
+
+static void add_msetex(struct line *line, struct random *random, uint64_t now_ms)
+{
+    unsigned count = below(random, 6) + 1;
+    add(line, "MSETEX %u", count);
+    for (unsigned i = 0; i < count; i++) {
+        add_key(line, random);
+        add_value(line, random);
+    }
+    add(line, " %s", ONE_OF(random, "", "", "NX", "XX"));
+    if (below(random, 2) == 0) {
+        add(line, " PXAT %" PRIu64, now_ms - 50 + below(random, 300));
+    } else {
+        add(line, " %s", ONE_OF(random, "", "KEEPTTL"));
+    }
+}
+
+// Those that compare, and those that change a part.
+static void make_other_string_command(struct line *line, struct random *random, uint64_t now_ms)
+{
+    switch (below(random, 9)) {
+    case 0:
+        add_increx(line, random, now_ms);
+        break;
+    case 1:
+        add_msetex(line, random, now_ms);
+        break;
+    case 2:
+        add(line, "MSETNX");
+        for (unsigned n = below(random, 2) + 1; n > 0; n--) {
+            add_key(line, random);
+            add_value(line, random);
+        }
+        break;
+    case 3:
+        add(line, "%s", ONE_OF(random, "SETNX", "GETSET", "DELIFEQ", "INCRBYFLOAT"));
+        add_key(line, random);
+        add_value(line, random);
+        break;
+    case 4:
+        add(line, "%s", ONE_OF(random, "DELEX", "SET"));
+        add_key(line, random);
+        if (line->text[0] == 'S') {
+            add_value(line, random);
+        }
+        add(line, " %s", ONE_OF(random, "IFEQ 1", "IFNE 7", "IFDNE 0123456789abcdef"));
+        break;
+    case 5:
+        add(line, "SETRANGE");
+        add_key(line, random);
+        add(line, " %u", below(random, 100));
+        add_value(line, random);
+        break;
+    case 6:
+        add(line, "SETBIT");
+        add_key(line, random);
+        add(line, " %u %u", below(random, 500), below(random, 2));
+        break;
+    case 7:
+        add(line, "BITOP %s", ONE_OF(random, "AND", "OR", "XOR", "ONE", "DIFF", "DIFF1"));
+        for (unsigned n = below(random, 3) + 3; n > 0; n--) {
+            add_key(line, random);
+        }
+        break;
+    default:
+        add(line, "BITFIELD");
+        add_key(line, random);
+        add(line, " SET u%u %u 5 OVERFLOW %s INCRBY i5 %u 9", below(random, 63) + 1,
+            below(random, 300), ONE_OF(random, "WRAP", "SAT", "FAIL"), below(random, 300));
+        break;
+    }
+}
+
 static void make_key_command(struct line *line, struct random *random)
 {
     switch (below(random, 12)) {
@@ -259,9 +345,12 @@ static void run_round(struct random *random)
     for (int i = 0; i < COMMANDS; i++) {
         struct line line = {.size = 0};
         line.text[0] = '\0';
-        switch (below(random, 3)) {
+        switch (below(random, 4)) {
         case 0:
             make_string_command(&line, random, h->context.now_ms);
+            break;
+        case 3:
+            make_other_string_command(&line, random, h->context.now_ms);
             break;
         case 1:
             make_key_command(&line, random);
