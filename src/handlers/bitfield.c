@@ -247,12 +247,8 @@ void handle_bitfield(struct call *call)
         return;
     }
     execute(call, &needs, bytes_make(edit.data, edit.size), edit.data);
-    if (entry == NULL) {
-        effect_set(call, call->keys, "setbit");
-    } else {
-        call_effect(call, (struct effect_event){"setbit", EFFECT_STRING, EFFECT_ONE_KEY},
-                    call->argv, call->argc);
-    }
+    call_effect(call, (struct effect_event){"setbit", EFFECT_STRING, EFFECT_ONE_KEY}, call->argv,
+                call->argc);
 }
 
 void handle_bitfield_ro(struct call *call)

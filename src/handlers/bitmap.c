@@ -57,12 +57,8 @@ void handle_setbit(struct call *call)
         return;
     }
     bits_write(edit.data, offset, 1, (uint64_t)bit);
-    if (entry == NULL) {
-        effect_set(call, call->keys, "setbit");
-    } else {
-        call_effect(call, (struct effect_event){"setbit", EFFECT_STRING, EFFECT_ONE_KEY},
-                    call->argv, call->argc);
-    }
+    call_effect(call, (struct effect_event){"setbit", EFFECT_STRING, EFFECT_ONE_KEY}, call->argv,
+                call->argc);
     reply_integer(call->reply, old);
 }
 

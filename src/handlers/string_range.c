@@ -94,11 +94,7 @@ void handle_setrange(struct call *call)
         return;
     }
     memcpy(edit.data + offset, part.data, part.size);
-    if (entry == NULL) {
-        effect_set(call, call->keys, "setrange");
-    } else {
-        call_effect(call, (struct effect_event){"setrange", EFFECT_STRING, EFFECT_ONE_KEY},
-                    call->argv, call->argc);
-    }
+    call_effect(call, (struct effect_event){"setrange", EFFECT_STRING, EFFECT_ONE_KEY}, call->argv,
+                call->argc);
     reply_integer(call->reply, (int64_t)edit.size);
 }

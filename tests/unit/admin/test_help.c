@@ -46,7 +46,7 @@ TEST(help_shows_both_forms_of_set)
 {
     struct harness *h = harness_create();
     const char *help = harness_run(h, "HELP SET");
-    ck_assert_ptr_nonnull(strstr(help, "SET key value [NX | XX]"));
+    ck_assert_ptr_nonnull(strstr(help, "SET key value [NX | XX | IFEQ value"));
     ck_assert_ptr_nonnull(strstr(help, "SET key expiry length"));
     harness_destroy(h);
 }

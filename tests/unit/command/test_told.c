@@ -75,6 +75,42 @@ TEST(commands_tell_the_events_that_redis_names)
     harness_destroy(h);
 }
 
+TEST(commands_on_strings_tell_the_events_that_redis_names)
+{
+    struct harness *h = harness_create();
+    struct listener listener = {.observer = {.ops = &ops, .interests = OBSERVES_NOTIFICATIONS}};
+    observers_add(h->keyspace, &listener.observer);
+    EXPECT_TOLD(h, &listener, "SETNX a 1", "set ");
+    EXPECT_TOLD(h, &listener, "SETNX a 1", "");
+    EXPECT_TOLD(h, &listener, "SETEX a 10 1", "set expire ");
+    EXPECT_TOLD(h, &listener, "GETSET a 1", "set ");
+    EXPECT_TOLD(h, &listener, "SET a 1 IFEQ 2", "");
+    EXPECT_TOLD(h, &listener, "MSETNX a 1", "");
+    EXPECT_TOLD(h, &listener, "MSETNX b 1 c 2", "set ");
+    EXPECT_TOLD(h, &listener, "MSETEX 2 b 1 c 2 PX 10", "( set expire set expire ) ");
+    EXPECT_TOLD(h, &listener, "MSETEX 3 b 1 c 2 x 1 PXAT 1", "( del del ) ");
+    EXPECT_TOLD(h, &listener, "MSETEX 1 a 2 NX", "");
+    EXPECT_TOLD(h, &listener, "INCRBYFLOAT a 1", "incrbyfloat ");
+    EXPECT_TOLD(h, &listener, "INCREX a PX 100", "incrby expire ");
+    EXPECT_TOLD(h, &listener, "INCREX a BYFLOAT 1 PERSIST", "incrbyfloat persist ");
+    EXPECT_TOLD(h, &listener, "INCREX a PERSIST", "incrby ");
+    EXPECT_TOLD(h, &listener, "INCREX a UBOUND 0", "");
+    EXPECT_TOLD(h, &listener, "INCREX a EXAT 1", "del ");
+    EXPECT_TOLD(h, &listener, "SETRANGE a 3 x", "setrange ");
+    EXPECT_TOLD(h, &listener, "SETRANGE a 3 \"\"", "");
+    EXPECT_TOLD(h, &listener, "SETBIT a 3 1", "setbit ");
+    EXPECT_TOLD(h, &listener, "SETBIT a 3 1", "");
+    EXPECT_TOLD(h, &listener, "BITFIELD a SET u8 0 7 SET u8 8 9", "setbit ");
+    EXPECT_TOLD(h, &listener, "BITFIELD a SET u8 0 7 GET u8 8", "");
+    EXPECT_TOLD(h, &listener, "BITOP NOT b a", "set ");
+    EXPECT_TOLD(h, &listener, "BITOP NOT b absent", "del ");
+    EXPECT_TOLD(h, &listener, "BITOP NOT b absent", "");
+    EXPECT_TOLD(h, &listener, "DELEX a IFEQ x", "");
+    EXPECT_TOLD(h, &listener, "DELEX a IFNE x", "del ");
+    EXPECT_TOLD(h, &listener, "DELIFEQ a x", "");
+    harness_destroy(h);
+}
+
 TEST(a_flush_goes_to_the_background_only_when_somebody_listens)
 {
     struct harness *h = harness_create();
