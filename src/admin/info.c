@@ -59,7 +59,7 @@ static void print_server(struct server *server, FILE *out)
     struct utsname system;
     (void)uname(&system);
     uint64_t now_us = clock_wall_us();
-    uint64_t up_s = (now_us / 1000 - server->started_ms) / 1000;
+    uint64_t up_s = (clock_monotonic_coarse_ms() - server->started_ms) / 1000;
     (void)fprintf(out,
                   "fastkv_version:" FASTKV_VERSION "\r\nredis_version:7.2.0\r\n"
                   "redis_mode:standalone\r\nos:%s %s %s\r\narch_bits:64\r\n"

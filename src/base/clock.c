@@ -33,3 +33,20 @@ uint64_t clock_thread_cpu_ns(void)
 {
     return read_ns(CLOCK_THREAD_CPUTIME_ID);
 }
+
+static uint64_t system_wall_us(void *context)
+{
+    (void)context;
+    return clock_wall_us();
+}
+
+static uint64_t system_monotonic_ms(void *context)
+{
+    (void)context;
+    return clock_monotonic_coarse_ms();
+}
+
+const struct clock_source clock_system = {
+    .wall_us = system_wall_us,
+    .monotonic_ms = system_monotonic_ms,
+};

@@ -23,3 +23,13 @@ uint64_t clock_monotonic_coarse_ms(void);
 
 /* Nanoseconds of CPU time that the calling thread has used. */
 uint64_t clock_thread_cpu_ns(void);
+
+/* The clocks of a thread that tests give others: both as above. */
+struct clock_source {
+    uint64_t (*wall_us)(void *context);
+    uint64_t (*monotonic_ms)(void *context);
+    void *context;
+};
+
+/* clock_wall_us and clock_monotonic_coarse_ms. */
+extern const struct clock_source clock_system;

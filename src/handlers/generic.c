@@ -53,7 +53,8 @@ enum { NO_KEY = -2, NO_DEADLINE = -1, MS_PER_SECOND = 1000 };
 
 static int64_t rounded_seconds(int64_t ms)
 {
-    return (ms + MS_PER_SECOND / 2) / MS_PER_SECOND;
+    // Not ms + half a second: deadlines go up to INT64_MAX.
+    return ms / MS_PER_SECOND + (ms % MS_PER_SECOND >= MS_PER_SECOND / 2);
 }
 
 // The deadline of the call's key in milliseconds, NO_DEADLINE or NO_KEY.

@@ -10,13 +10,15 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-// SIGTERM and SIGINT come through a descriptor; blocked before any thread starts.
+// Signals that would end the process come through a descriptor; blocked before any thread starts.
 static int open_signals(void)
 {
     sigset_t set;
     (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        (void)sigaddset(&set, signals[i]);
+    }
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &set, SFD_CLOEXEC);

@@ -49,6 +49,13 @@ struct worker *thread_pool_least_loaded(const struct thread_pool *pool)
     return least;
 }
 
+void thread_pool_look_again(const struct thread_pool *pool)
+{
+    for (unsigned i = 0; i < pool->count; i++) {
+        worker_look_again(&pool->workers[i]);
+    }
+}
+
 void thread_pool_stop(struct thread_pool *pool)
 {
     for (unsigned i = 0; i < pool->running; i++) {

@@ -29,6 +29,9 @@ NODISCARD int thread_pool_start(struct thread_pool *pool, const struct worker_se
 /* Borrow the worker with the fewest connections. */
 struct worker *thread_pool_least_loaded(const struct thread_pool *pool);
 
+/* Let each look again at when it has something to do (worker_look_again). Any thread. */
+void thread_pool_look_again(const struct thread_pool *pool);
+
 /* Let the workers answer what was read and close their connections; wait for their end. */
 void thread_pool_stop(struct thread_pool *pool);
 

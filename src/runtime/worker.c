@@ -88,8 +88,7 @@ void worker_move(struct client *client, struct client *head)
     ring_append(head, client);
 }
 
-// A client was active: with a time-out, the ring stays in order.
-static void touch(struct worker *worker, struct client *client)
+void worker_touch(struct worker *worker, struct client *client)
 {
     client->active_ms = worker->home.monotonic_ms;
     if (worker->timeout_s > 0) {
@@ -136,44 +135,6 @@ void worker_shut(struct worker *worker, struct client *client)
         client_free_buffers(client); // Else the batch still looks at them: finish() does it.
     }
     loop_shut(worker->home.loop, &client->stream);
-}
-
-void worker_shut_for(struct worker *worker, struct client *client, enum worker_limit limit)
-{
-    static const char *const reasons[] = {
-        [WORKER_LIMIT_OUTPUT] = "its unread replies exceed client-output-buffer-limit or memory",
-        [WORKER_LIMIT_QUERY] = "its request exceeds client-query-buffer-limit",
-        [WORKER_LIMIT_BUDGET] = "it holds most of maxmemory-clients, which is used up",
-    };
-    struct {
-        struct log_limiter *log;
-        counter *count;
-    } of[] = {
-        [WORKER_LIMIT_OUTPUT] = {&worker->output_log, &worker->counts.output_limit_closes},
-        [WORKER_LIMIT_QUERY] = {&worker->query_log, &worker->counts.query_limit_closes},
-        [WORKER_LIMIT_BUDGET] = {&worker->budget_log, &worker->counts.budget_closes},
-    };
-    if (client->phase == CLIENT_SHUT) {
-        return;
-    }
-    uint64_t left_out = 0;
-    counter_add(of[limit].count, 1);
-    if (log_limiter_allows(of[limit].log, worker->home.monotonic_ms, &left_out)) {
-        log_write(worker->services->log, LOG_LEVEL_WARNING,
-                  "closing %s: %s (input %zu bytes, output %zu bytes; %llu such lines left out)",
-                  client->peer, reasons[limit], client->input_capacity, client->outbox.chain.bytes,
-                  (unsigned long long)left_out);
-    }
-    worker_shut(worker, client);
-}
-
-void worker_account(struct worker *worker, struct client *client)
-{
-    size_t unsent = client_unsent(client);
-    if (UNLIKELY(client_share_differs(&client->share, unsent))) {
-        client_budget_update(worker->services->budget, &client->share, client_memory(client),
-                             unsent);
-    }
 }
 
 static void forget_connection(struct worker *worker)
@@ -250,9 +211,9 @@ static void read_mail(struct worker *worker)
         case MAIL_TRASH_FREED:
             worker->trash.is_posted = false;
             break;
-        case MAIL_EXPIRY:
+        case MAIL_LOOK_AGAIN:
             // Sequentially consistent: a later deadline posts again.
-            atomic_store(&worker->expiry_posted, false);
+            atomic_store(&worker->look_again_posted, false);
             worker->looks_for_deadlines = true;
             break;
         case MAIL_STOP:
@@ -272,7 +233,7 @@ static void handle_data(struct worker *worker, struct client *client, struct byt
         worker_drop_input(worker, client, data.size);
         return;
     }
-    touch(worker, client);
+    worker_touch(worker, client);
     int error = client_receive(client, data, worker->query_bytes_max);
     if (UNLIKELY(error < 0)) {
         if (error == -ENOBUFS) {
@@ -396,25 +357,24 @@ static void expire_due(struct worker *worker)
     }
 }
 
-// A client that has been idle for too long is closed, also one that is parked; one that a
-// background thread works for is not idle.
-static void close_idle(struct worker *worker)
+static uint64_t monotonic_ms(const struct worker *worker)
 {
-    uint64_t timeout_ms = worker->timeout_s * 1000;
-    if (timeout_ms == 0) {
-        return;
-    }
-    struct client *client = worker->clients.next;
-    while (client != &worker->clients &&
-           client->active_ms + timeout_ms <= worker->home.monotonic_ms) {
-        struct client *next = client->next;
-        if (client->wait == CLIENT_WAITS_FOR_JOB || client->phase == CLIENT_SHUT) {
-            touch(worker, client); // To be looked at again.
-        } else {
-            worker_shut(worker, client);
-        }
-        client = next;
-    }
+    const struct clock_source *clock = worker->services->clock;
+    return clock->monotonic_ms(clock->context);
+}
+
+static uint64_t wall_us(const struct worker *worker)
+{
+    const struct clock_source *clock = worker->services->clock;
+    return clock->wall_us(clock->context);
+}
+
+// A new turn begins.
+static void read_clocks(struct worker *worker)
+{
+    worker->home.now_ms = wall_us(worker) / 1000;
+    worker->home.monotonic_ms = monotonic_ms(worker);
+    worker->context.now_ms = worker->home.now_ms;
 }
 
 static uint64_t us_of_ms(uint64_t ms)
@@ -423,18 +383,21 @@ static uint64_t us_of_ms(uint64_t ms)
 }
 
 // Microseconds until a deadline of the wall clock; to the microsecond when it is near.
-static uint64_t us_until_deadline(uint64_t deadline_ms)
+static uint64_t us_until_deadline(const struct worker *worker, uint64_t deadline_ms)
 {
-    uint64_t now_us = clock_wall_us();
+    uint64_t now_us = wall_us(worker);
     uint64_t now_ms = now_us / 1000;
     return deadline_ms <= now_ms ? 0 : us_of_ms(deadline_ms - now_ms) - now_us % 1000;
 }
 
 // Microseconds until a moment of the monotonic clock; 0: never.
-static uint64_t us_until(uint64_t until_ms)
+static uint64_t us_until(const struct worker *worker, uint64_t until_ms)
 {
-    uint64_t now_ms = until_ms == 0 ? 0 : clock_monotonic_coarse_ms();
-    return until_ms == 0 ? UINT64_MAX : until_ms <= now_ms ? 0 : us_of_ms(until_ms - now_ms);
+    if (until_ms == 0) {
+        return UINT64_MAX;
+    }
+    uint64_t now_ms = monotonic_ms(worker);
+    return until_ms <= now_ms ? 0 : us_of_ms(until_ms - now_ms);
 }
 
 // Microseconds until the first client has been idle for too long.
@@ -444,7 +407,7 @@ static uint64_t us_until_idle(const struct worker *worker)
     if (worker->timeout_s == 0 || idlest == &worker->clients) {
         return UINT64_MAX;
     }
-    return us_until(idlest->active_ms + worker->timeout_s * 1000);
+    return us_until(worker, idlest->active_ms + worker->timeout_s * 1000);
 }
 
 // How long the next turn may sleep; negative: for ever.
@@ -455,65 +418,13 @@ static int64_t sleep_us(const struct worker *worker)
         return 0;
     }
     uint64_t idle_us = us_until_idle(worker);
-    uint64_t deadline_us =
-        worker->next_deadline_ms == 0 ? UINT64_MAX : us_until_deadline(worker->next_deadline_ms);
-    uint64_t linger_us = us_until(worker_linger_until_ms(worker));
+    uint64_t deadline_us = worker->next_deadline_ms == 0
+                               ? UINT64_MAX
+                               : us_until_deadline(worker, worker->next_deadline_ms);
+    uint64_t linger_us = us_until(worker, worker_linger_until_ms(worker));
     uint64_t least_us = idle_us < deadline_us ? idle_us : deadline_us;
     least_us = linger_us < least_us ? linger_us : least_us;
     return least_us == UINT64_MAX ? -1 : (int64_t)least_us;
-}
-
-// ---- limits ----
-
-static int compare_activity(const void *a, const void *b)
-{
-    const struct client *left = *(struct client *const *)a;
-    const struct client *right = *(struct client *const *)b;
-    return (left->active_ms > right->active_ms) - (left->active_ms < right->active_ms);
-}
-
-/* There is a time-out from now on: put the ring in order. Without memory for that, all count as
- * active now. */
-static void order_ring(struct worker *worker)
-{
-    size_t count = 0;
-    for (struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
-        count++;
-    }
-    struct client **clients = malloc(count * sizeof(struct client *));
-    size_t at = 0;
-    for (struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
-        if (clients != NULL) {
-            clients[at++] = c;
-        } else {
-            c->active_ms = worker->home.monotonic_ms;
-        }
-    }
-    if (at > 0) {
-        qsort(clients, at, sizeof(struct client *), compare_activity);
-    }
-    for (size_t i = 0; i < at; i++) {
-        worker_move(clients[i], &worker->clients);
-    }
-    free(clients);
-}
-
-// Take in the limits of this turn.
-static void read_limits(struct worker *worker)
-{
-    const struct worker_limits *limits = worker->services->limits;
-    uint64_t output_max = counter_read(&limits->output_bytes_max);
-    worker->output.to_chain.bytes_max = output_max;
-    worker->output_pause = output_max / 2; // So that the next reply fits.
-    if (client_budget_is_tight(worker->services->budget) || output_max / 2 < OUTPUT_PAUSE) {
-        worker->output_pause = OUTPUT_PAUSE;
-    }
-    worker->query_bytes_max = counter_read(&limits->query_bytes_max);
-    uint64_t timeout_s = counter_read(&limits->timeout_s);
-    if (UNLIKELY(timeout_s > 0 && worker->timeout_s == 0)) {
-        order_ring(worker);
-    }
-    worker->timeout_s = timeout_s;
 }
 
 // ---- turns ----
@@ -557,10 +468,8 @@ static void turn(struct worker *worker, int64_t timeout_us)
     size_t count = wait_for_events(worker, timeout_us, &events);
     pool_online(worker->home.store->pool);
     mailbox_wake(&worker->home.mailbox);
-    worker->home.now_ms = clock_wall_ms();
-    worker->home.monotonic_ms = clock_monotonic_coarse_ms();
-    worker->context.now_ms = worker->home.now_ms;
-    read_limits(worker);
+    read_clocks(worker);
+    worker_read_limits(worker);
     for (size_t i = 0; i < count; i++) {
         handle_event(worker, &events[i]);
     }
@@ -568,7 +477,7 @@ static void turn(struct worker *worker, int64_t timeout_us)
     output_reset(&worker->output); // What stood there was sent or moved to its chain.
     worker_execute(worker);
     expire_due(worker);
-    close_idle(worker);
+    worker_close_idle(worker);
     worker_end_lingering(worker, false);
     send_outgoing(worker);
     worker_post_trash(worker);
@@ -617,9 +526,8 @@ static void *run(void *context)
     if (error < 0) {
         return NULL;
     }
-    worker->home.now_ms = clock_wall_ms();
-    worker->home.monotonic_ms = clock_monotonic_coarse_ms();
-    read_limits(worker);
+    read_clocks(worker);
+    worker_read_limits(worker);
     while (!worker->stops) {
         turn(worker, sleep_us(worker));
     }
@@ -640,7 +548,7 @@ int worker_init(struct worker *worker, const struct worker_services *services, u
     worker->lingering.prev = worker->lingering.next = &worker->lingering;
     queue_clear(&worker->ready);
     queue_clear(&worker->outgoing);
-    worker->expiry_mail.kind = MAIL_EXPIRY;
+    worker->look_again_mail.kind = MAIL_LOOK_AGAIN;
     worker->stop_mail.kind = MAIL_STOP;
     worker->trash.mail.kind = MAIL_TRASH_FREED;
     worker->looks_for_deadlines = true;
@@ -717,9 +625,9 @@ void worker_deinit(struct worker *worker)
     (void)sem_destroy(&worker->started);
 }
 
-void worker_wake_for_expiry(struct worker *worker)
+void worker_look_again(struct worker *worker)
 {
-    if (!atomic_exchange(&worker->expiry_posted, true)) {
-        mailbox_post(&worker->home.mailbox, &worker->expiry_mail.message);
+    if (!atomic_exchange(&worker->look_again_posted, true)) {
+        mailbox_post(&worker->home.mailbox, &worker->look_again_mail.message);
     }
 }

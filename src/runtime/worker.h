@@ -79,9 +79,9 @@ struct worker {
     pthread_t thread;
     sem_t started; // Posted once the loop is open, or is not:
     int start_error;
-    struct mail expiry_mail, stop_mail;
+    struct mail look_again_mail, stop_mail;
+    _Atomic bool look_again_posted;
     struct trash_job trash;
-    _Atomic bool expiry_posted;
     _Atomic unsigned connections; // Including those on the way here.
 
     struct client clients;        // Head of the ring of all clients.
@@ -129,5 +129,6 @@ void worker_join(struct worker *worker);
 /* Free what worker_init made. Harmless on a zeroed worker. */
 void worker_deinit(struct worker *worker);
 
-/* A deadline earlier than this worker knows was set. From any thread. */
-void worker_wake_for_expiry(struct worker *worker);
+/* A deadline earlier than this worker knows was set, or the wall clock or a limit was: it looks
+ * again at when it has something to do. From any thread. */
+void worker_look_again(struct worker *worker);

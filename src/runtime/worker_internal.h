@@ -43,11 +43,21 @@ uint64_t worker_linger_until_ms(const struct worker *worker);
 
 /* linger.c: shut those that have, or all. */
 void worker_end_lingering(struct worker *worker, bool all);
-/* The same, for a limit: counted, and told in the log, but not every time. */
+/* A client was active: with a time-out, the ring stays in order. */
+void worker_touch(struct worker *worker, struct client *client);
+
+/* limits.c: take in the limits of this turn. */
+void worker_read_limits(struct worker *worker);
+
+/* limits.c: close clients that have been idle for too long, parked ones, too; one that a
+ * background thread works for is not idle. */
+void worker_close_idle(struct worker *worker);
+
+/* limits.c: as worker_shut, for a limit: counted, and told in the log, but not every time. */
 enum worker_limit { WORKER_LIMIT_OUTPUT, WORKER_LIMIT_QUERY, WORKER_LIMIT_BUDGET };
 void worker_shut_for(struct worker *worker, struct client *client, enum worker_limit limit);
 
-/* What a client makes the server keep may have changed. */
+/* limits.c: what a client makes the server keep may have changed. */
 void worker_account(struct worker *worker, struct client *client);
 
 /* Free a shut client if nothing holds it any more. */

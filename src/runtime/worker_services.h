@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct background;
+struct clock_source;
 struct client_budget;
 struct server;
 struct upkeep;
@@ -36,6 +37,7 @@ struct worker_services {
     struct background *background;
     struct upkeep *upkeep; // NULL: none (tests).
     struct log *log;
+    const struct clock_source *clock;
     const struct worker_limits *limits;
     struct client_budget *budget;
     struct server *server; // For handlers of admin/; opaque here, NULL in tests.

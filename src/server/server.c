@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 enum {
@@ -63,6 +64,17 @@ static void raise_descriptor_limit(struct server *server)
     }
 }
 
+// A timer that never fires, but becomes readable when the wall clock is set.
+static int watch_clock(void)
+{
+    int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (fd >= 0) {
+        const struct itimerspec never = {.it_value = {.tv_sec = INT32_MAX}};
+        (void)timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
+    }
+    return fd;
+}
+
 static int choose_io(struct server *server, char error_out[SERVER_ERROR_MAX])
 {
     struct loop *loop;
@@ -84,7 +96,7 @@ static int choose_io(struct server *server, char error_out[SERVER_ERROR_MAX])
 static void wake_tender(void *context, unsigned tender)
 {
     struct server *server = context;
-    worker_wake_for_expiry(&server->pool.workers[tender]);
+    worker_look_again(&server->pool.workers[tender]);
 }
 
 static int make_run_id(struct server *server)
@@ -225,6 +237,7 @@ static void lend_services(struct server *server)
         .background = server->background,
         .upkeep = server->upkeep,
         .log = &server->log,
+        .clock = &clock_system,
         .limits = &server->limits,
         .budget = &server->budget,
         .server = server,
@@ -237,19 +250,23 @@ static void lend_services(struct server *server)
 int server_open(struct server *server, const struct config *config,
                 const struct command_table *commands, char error_out[SERVER_ERROR_MAX])
 {
-    *server = (struct server){
-        .config = *config, .stop_fd = -1, .spare_fd = -1, .services = {.commands = commands}};
+    *server = (struct server){.config = *config,
+                              .stop_fd = -1,
+                              .spare_fd = -1,
+                              .clock_fd = -1,
+                              .services = {.commands = commands}};
     client_budget_init(&server->budget, &server->limits.client_bytes_max);
     int error = log_open(&server->log, config->log_path, config->log_level);
     if (error < 0) {
         return fail(error_out, error, "cannot write the log %s: %s; choose another --logfile",
                     config->log_path, strerrordesc_np(-error));
     }
-    server->started_ms = clock_wall_ms();
+    server->started_ms = clock_monotonic_coarse_ms();
     raise_descriptor_limit(server);
     server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (server->stop_fd < 0 || server->spare_fd < 0) {
+    server->clock_fd = watch_clock();
+    if (server->stop_fd < 0 || server->spare_fd < 0 || server->clock_fd < 0) {
         return fail(error_out, -errno, "cannot open descriptors: %s; raise ulimit -n",
                     strerrordesc_np(errno));
     }
@@ -341,35 +358,85 @@ static bool accept_from(struct server *server, struct listener *listener)
     return true;
 }
 
+// ---- signals and the clock ----
+
+// Sleeping workers find out which keys are due now.
+static void on_clock_set(struct server *server)
+{
+    uint64_t count;
+    ssize_t got = read(server->clock_fd, &count, sizeof(count));
+    (void)got; // ECANCELED: it was set.
+    (void)close(server->clock_fd);
+    server->clock_fd = watch_clock();
+    log_write(&server->log, LOG_LEVEL_NOTICE, "the wall clock was set");
+    thread_pool_look_again(&server->pool);
+}
+
+static void reopen_log(struct server *server)
+{
+    int error = log_reopen(&server->log, server->config.log_path);
+    log_write(&server->log, error < 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "signal SIGHUP: %s%s",
+              error < 0 ? "the log goes on as it was: " : "the log was opened anew",
+              error < 0 ? strerrordesc_np(-error) : "");
+}
+
+// Whether it was one that stops the server.
+static bool on_signal(struct server *server, int signal_fd)
+{
+    struct signalfd_siginfo info = {0};
+    if (read(signal_fd, &info, sizeof(info)) <= 0) {
+        return false;
+    }
+    switch (info.ssi_signo) {
+    case SIGHUP:
+        reopen_log(server);
+        return false;
+    case SIGINT:
+    case SIGTERM:
+        log_write(&server->log, LOG_LEVEL_NOTICE, "signal SIG%s: stopping",
+                  sigabbrev_np((int)info.ssi_signo));
+        return true;
+    default:
+        log_write(&server->log, LOG_LEVEL_NOTICE, "signal SIG%s: nothing to do",
+                  sigabbrev_np((int)info.ssi_signo));
+        return false;
+    }
+}
+
+enum { POLLED_STOP, POLLED_SIGNAL, POLLED_CLOCK, POLLED_LISTENERS };
+
 void server_run(struct server *server, int signal_fd)
 {
-    struct pollfd polled[LISTENERS_MAX + 2] = {
-        {.fd = server->stop_fd, .events = POLLIN},
-        {.fd = signal_fd, .events = POLLIN}, // poll passes over -1.
+    // poll passes over -1.
+    struct pollfd polled[POLLED_LISTENERS + LISTENERS_MAX] = {
+        [POLLED_STOP] = {.fd = server->stop_fd, .events = POLLIN},
+        [POLLED_SIGNAL] = {.fd = signal_fd, .events = POLLIN},
+        [POLLED_CLOCK] = {.events = POLLIN},
     };
     for (unsigned i = 0; i < server->listener_count; i++) {
-        polled[2 + i] = (struct pollfd){.fd = server->listeners[i].fd, .events = POLLIN};
+        polled[POLLED_LISTENERS + i] =
+            (struct pollfd){.fd = server->listeners[i].fd, .events = POLLIN};
     }
     bool rests = false; // Accepting failed: the listeners are left alone for a moment.
     for (;;) {
-        nfds_t count = 2 + (rests ? 0 : server->listener_count);
-        int ready = poll(polled, count, rests ? ACCEPT_REST_MS : -1);
-        if (ready < 0) {
+        nfds_t count = POLLED_LISTENERS + (rests ? 0 : server->listener_count);
+        polled[POLLED_CLOCK].fd = server->clock_fd;
+        if (poll(polled, count, rests ? ACCEPT_REST_MS : -1) < 0) {
             continue; // A signal that is not ours.
         }
-        if (polled[0].revents != 0) {
+        if (polled[POLLED_STOP].revents != 0) {
             return;
         }
-        if (polled[1].revents != 0) {
-            struct signalfd_siginfo info = {0};
-            ssize_t got = read(signal_fd, &info, sizeof(info));
-            log_write(&server->log, LOG_LEVEL_NOTICE, "signal %s: stopping",
-                      got > 0 && info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+        if (polled[POLLED_SIGNAL].revents != 0 && on_signal(server, signal_fd)) {
             return;
+        }
+        if (polled[POLLED_CLOCK].revents != 0) {
+            on_clock_set(server);
         }
         rests = false;
-        for (unsigned i = 0; i + 2 < count; i++) {
-            if (polled[2 + i].revents != 0 && !accept_from(server, &server->listeners[i])) {
+        for (unsigned i = POLLED_LISTENERS; i < count; i++) {
+            struct listener *listener = &server->listeners[i - POLLED_LISTENERS];
+            if (polled[i].revents != 0 && !accept_from(server, listener)) {
                 rests = true;
             }
         }
@@ -389,8 +456,9 @@ void server_shut(struct server *server)
 {
     for (unsigned i = 0; i < server->listener_count; i++) {
         listener_close(&server->listeners[i]);
-    } // Their number stays: INFO of a worker may read it.
+    }
     thread_pool_stop(&server->pool);
+    server->listener_count = 0; // Workers are gone that might show it in INFO.
 }
 
 void server_close(struct server *server)
@@ -406,6 +474,9 @@ void server_close(struct server *server)
     }
     if (server->spare_fd >= 0) {
         (void)close(server->spare_fd);
+    }
+    if (server->clock_fd >= 0) {
+        (void)close(server->clock_fd);
     }
     log_close(&server->log);
 }

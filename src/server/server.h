@@ -35,10 +35,11 @@ struct server {
     struct worker_limits limits;
     struct client_budget budget;
     struct worker_services services;
-    int stop_fd;      // An eventfd: readable when the server is to stop.
-    int accept_error; // That was told of last, while it lasts.
-    int spare_fd;     // Given up to answer connections at the limit of descriptors.
-    uint64_t started_ms;
+    int stop_fd;         // An eventfd: readable when the server is to stop.
+    int accept_error;    // That was told of last, while it lasts.
+    int spare_fd;        // Given up to answer connections at the limit of descriptors.
+    int clock_fd;        // A timer: readable when the wall clock was set.
+    uint64_t started_ms; // Monotonic.
     char run_id[RUN_ID_SIZE + 1];
     _Atomic unsigned connections;
     _Atomic uint64_t connections_total, connections_rejected;
@@ -54,7 +55,7 @@ NODISCARD int server_open(struct server *server, const struct config *config,
                           const struct command_table *commands, char error_out[SERVER_ERROR_MAX]);
 
 /* Serve until server_stop, SHUTDOWN, SIGTERM or SIGINT (the latter two through
- * `signal_fd`, a signalfd; -1 for none). */
+ * `signal_fd`, a signalfd; -1 for none). SIGHUP opens the log anew, other signals do nothing. */
 void server_run(struct server *server, int signal_fd);
 
 /* Let server_run return. Safe in any thread. */

@@ -30,7 +30,7 @@ enum mail_kind {
     MAIL_REQUEST_DONE,
     MAIL_TRASH_FREED,
     MAIL_CONDEMNED,
-    MAIL_EXPIRY,
+    MAIL_LOOK_AGAIN,
     MAIL_STOP
 };
 

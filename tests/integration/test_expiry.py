@@ -109,6 +109,17 @@ class Expiry(ServerCase):
                     'MGET', 'later', 'never', 'overwritten', 'sooner', 'deleted')
         wait_until(lambda: self.c('DBSIZE') == 4, what='the expired to be removed')
 
+    def test_deadlines_at_the_end_of_time(self):
+        self.expect(OK, 'SET', 'a', 'v')
+        self.expect(1, 'PEXPIREAT', 'a', 2 ** 63 - 1)
+        self.expect(2 ** 63 - 1, 'PEXPIRETIME', 'a')
+        self.expect((2 ** 63 - 1) // 1000 + 1, 'EXPIRETIME', 'a')
+        self.expect(OK, 'SET', 'b', 'v')
+        self.expect(1, 'PEXPIREAT', 'b', 18446744073709552)  # In microseconds, more than 64 bits.
+        before = self.server.cpu()
+        time.sleep(0.3)  # What a server uses that sleeps.
+        self.assertLess(self.server.cpu() - before, 0.1)
+
     def test_deadlines_in_every_database(self):
         for db in range(16):
             self.c('SELECT', db)

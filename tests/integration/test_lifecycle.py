@@ -133,6 +133,31 @@ class Flags(unittest.TestCase):
 
 
 class Signals(unittest.TestCase):
+    @fastkv_only('ends by it')
+    def test_sighup_opens_the_log_anew(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            path = os.path.join(folder, 'log')
+            with Server('--logfile', path, log_file=path) as server, server.client() as client:
+                self.assertEqual(client('SET', 'k', 'v'), OK)
+                os.rename(path, path + '.old')
+                server.signal(signal.SIGHUP)
+                wait_until(lambda: os.path.exists(path) and 'SIGHUP' in open(path).read(),
+                           what='a new log')
+                with open(path + '.old') as file:
+                    self.assertNotIn('SIGHUP', file.read())
+                self.assertEqual(client('GET', 'k'), b'v')
+
+    @fastkv_only('has other signals')
+    def test_other_signals_change_nothing(self):
+        with Server() as server, server.client() as client:
+            self.assertEqual(client('SET', 'k', 'v'), OK)
+            for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+                server.signal(number)
+            self.assertEqual(client('GET', 'k'), b'v')
+            wait_until(lambda: b'SIGUSR2' in server.read('stderr'), what='a line of each')
+            self.assertEqual(client('GET', 'k'), b'v')
+
     def ends_within_a_second(self, server, number):
         began = time.monotonic()
         server.signal(number)

@@ -24,6 +24,19 @@ static void handle_put(struct call *call)
     }
 }
 
+static void handle_live(struct call *call)
+{
+    int64_t ms;
+    ASSERT(call_integer(call, 2, &ms));
+    int error =
+        keyspace_set_deadline(&call->access, call->keys, call->access.now_ms + (uint64_t)ms);
+    if (error < 0) {
+        call_out_of_memory(call);
+    } else {
+        reply_ok(call->reply);
+    }
+}
+
 static void handle_get(struct call *call)
 {
     struct entry *entry = keyspace_find(&call->access, call->keys);
@@ -79,7 +92,7 @@ static void handle_short(struct call *call)
     }
 }
 
-enum { ROWS = 6, SLOT_BITS = 4, SLOTS = 1 << SLOT_BITS };
+enum { ROWS = 7, SLOT_BITS = 4, SLOTS = 1 << SLOT_BITS };
 
 static const struct command rows[ROWS] = {
     {.name = "put",
@@ -100,6 +113,13 @@ static const struct command rows[ROWS] = {
     {.name = "slow", .argc_min = 1, .argc_max = 1, .index = 3, .handler = handle_slow},
     {.name = "quit", .argc_min = 1, .argc_max = 1, .index = 4, .handler = handle_quit},
     {.name = "short", .argc_min = 1, .argc_max = 1, .index = 5, .handler = handle_short},
+    {.name = "live",
+     .argc_min = 3,
+     .argc_max = 3,
+     .flags = COMMAND_WRITES,
+     .key_at = 1,
+     .index = 6,
+     .handler = handle_live},
 };
 
 static uint16_t slots[SLOTS];
@@ -133,7 +153,7 @@ static void fill_slots(void)
 static void wake_tender(void *context, unsigned tender)
 {
     (void)tender;
-    worker_wake_for_expiry(((struct rig *)context)->worker);
+    worker_look_again(((struct rig *)context)->worker);
 }
 
 static void note_closed(void *context)
@@ -171,6 +191,18 @@ static int listen_somewhere(void)
     return fd;
 }
 
+static uint64_t shifted_wall_us(void *context)
+{
+    struct rig *rig = context;
+    return clock_wall_us() + (uint64_t)atomic_load(&rig->wall_offset_ms) * 1000;
+}
+
+static uint64_t shifted_monotonic_ms(void *context)
+{
+    struct rig *rig = context;
+    return clock_monotonic_coarse_ms() + (uint64_t)atomic_load(&rig->monotonic_offset_ms);
+}
+
 struct rig *rig_create(enum loop_kind io)
 {
     struct rig *rig = calloc(1, sizeof(*rig));
@@ -180,6 +212,8 @@ struct rig *rig_create(enum loop_kind io)
     (void)sem_init(&rig->gate, 0, 0);
     ck_assert_int_eq(log_open(&rig->log, "/dev/null", LOG_LEVEL_WARNING), 0);
     rig->limits.output_bytes_max = 1 << 30;
+    rig->clock = (struct clock_source){
+        .wall_us = shifted_wall_us, .monotonic_ms = shifted_monotonic_ms, .context = rig};
     rig->limits.query_bytes_max = 1 << 30;
     client_budget_init(&rig->budget, &rig->limits.client_bytes_max);
     rig->services = (struct worker_services){
@@ -187,6 +221,7 @@ struct rig *rig_create(enum loop_kind io)
         .commands = &table,
         .background = rig->background,
         .log = &rig->log,
+        .clock = &rig->clock,
         .limits = &rig->limits,
         .budget = &rig->budget,
         .server = (struct server *)(void *)rig, // For SLOW.
@@ -304,7 +339,7 @@ uint64_t rig_suspended(const struct rig *rig)
 
 void rig_wake(struct rig *rig)
 {
-    worker_wake_for_expiry(rig->worker);
+    worker_look_again(rig->worker);
 }
 
 // ---- memory and locks ----

@@ -1,15 +1,17 @@
 /* worker_rig.h - one worker over a keyspace, without a server.
  *
- *   test ── TCP ──> worker ── PUT, GET, ECHO, SLOW, SHORT, QUIT ──> keyspace
+ *   test ── TCP ──> worker ── PUT, LIVE, GET, ECHO, SLOW, SHORT, QUIT ──> keyspace
  *
- * The commands are the rig's own. SLOW is answered by a background thread once the test has called
- * rig_open_gate, SHORT at once. The keyspace has got its first memory; nobody gets more but the test
+ * The commands are the rig's own. LIVE key ms lets a key live for so long. SLOW is answered by a
+ * background thread once the test has called rig_open_gate, SHORT at once. The keyspace has got
+ * its first memory; nobody gets more but the test
  * (rig_end_shortage), so memory stays short for as long as the test likes.
  *
  * Threads: the test's, but for the worker it looks at: counters alone.
  */
 #pragma once
 
+#include "base/clock.h"
 #include "runtime/background.h"
 #include "runtime/worker.h"
 #include "session/client_budget.h"
@@ -36,6 +38,9 @@ struct rig {
     sem_t gate;              // What SLOW waits for.
     _Atomic int cancelled;   // SLOWs that nobody waited for at their end.
     struct shortage shortage;
+    _Atomic int64_t wall_offset_ms;      // What the test has set the wall clock forward by.
+    _Atomic int64_t monotonic_offset_ms; // And the other one.
+    struct clock_source clock;
     struct access locked; // Of rig_lock.
     uint32_t locked_shard;
 };

@@ -1,9 +1,11 @@
 /* A worker's clients: what they wait for, and how each wait ends early. */
+#include "store/walk.h"
 #include "worker_rig.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 TEST_ON_LOOPS(clients_are_answered_and_closed)
@@ -257,4 +259,67 @@ TEST_ON_LOOPS(a_time_out_that_is_set_later_closes_who_is_idle_and_nobody_else)
         (void)close(idle[i]);
     }
     (void)close(busy);
+}
+
+// ---- clocks ----
+
+enum { HOUR_MS = 3600 * 1000 };
+
+TEST_ON_LOOPS(a_wall_clock_that_is_set_forward_makes_keys_due_and_nobody_idle)
+{
+    int fd = rig_connect(rig);
+    atomic_store(&rig->limits.timeout_s, 60);
+    rig_wake(rig);
+    rig_send(fd, "PUT k v\r\nLIVE k 1800000\r\nPUT stays v\r\n");
+    rig_expect(fd, "+OK\r\n+OK\r\n+OK\r\n");
+    ck_assert_uint_eq(keyspace_count(rig->keyspace, 0), 2);
+    atomic_store(&rig->wall_offset_ms, HOUR_MS);
+    rig_wake(rig); // As the server does when the clock is set.
+    RIG_WAIT_UNTIL(keyspace_count(rig->keyspace, 0) == 1);
+    rig_send(fd, "GET k\r\nGET stays\r\n");
+    rig_expect(fd, "$-1\r\n$1\r\nv\r\n");
+    (void)close(fd);
+}
+
+TEST_ON_LOOPS(idle_time_outs_follow_the_monotonic_clock)
+{
+    int fd = rig_connect(rig);
+    atomic_store(&rig->limits.timeout_s, 60);
+    rig_send(fd, "ECHO a\r\n");
+    rig_expect(fd, "$1\r\na\r\n");
+    atomic_store(&rig->monotonic_offset_ms, 61 * 1000);
+    rig_wake(rig);
+    rig_expect_end(fd);
+    (void)close(fd);
+}
+
+TEST_ON_LOOPS(a_wall_clock_that_goes_back_does_not_hold_up_the_end)
+{
+    int fd = rig_connect(rig);
+    rig_send(fd, "SLOW\r\n");
+    RIG_WAIT_UNTIL(rig_suspended(rig) == 1);
+    atomic_store(&rig->wall_offset_ms, -HOUR_MS);
+    rig_stop(rig);
+    rig_expect_end(fd);
+    rig_open_gate(rig);
+    (void)close(fd);
+}
+
+TEST_ON_LOOPS(a_deadline_at_the_end_of_time_lets_the_worker_sleep)
+{
+    int fd = rig_connect(rig);
+    rig_send(fd,
+             "PUT k v\r\nLIVE k 9223372036854775807\r\nPUT l v\r\nLIVE l 18446744073709552\r\n");
+    rig_expect(fd, "+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
+    clockid_t clock;
+    struct timespec before;
+    struct timespec after;
+    const struct timespec moment = {.tv_nsec = 200 * 1000 * 1000};
+    ck_assert_int_eq(pthread_getcpuclockid(rig->worker->thread, &clock), 0);
+    (void)clock_gettime(clock, &before);
+    (void)nanosleep(&moment, NULL); // What a thread that sleeps uses meanwhile.
+    (void)clock_gettime(clock, &after);
+    int64_t used_ns = (after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec;
+    ck_assert_int_lt(used_ns, 50 * 1000 * 1000);
+    (void)close(fd);
 }
