@@ -12,6 +12,17 @@
 
 enum { LINE_MAX_BYTES = 1024 };
 
+static const char *const level_words[] = {"debug", "verbose", "notice", "warning", NULL};
+
+static const struct option rows[] = {
+    {"loglevel", "LEVEL", "notice", "what to log: debug, verbose, notice or warning", OPTION_WORD,
+     .is_live = true, .words = level_words, OPTION_FIELD(struct log_settings, level)},
+    {"logfile", "PATH", "stderr", "append the log to a file, opened anew at SIGHUP", OPTION_PATH,
+     OPTION_FIELD(struct log_settings, path)},
+};
+
+const struct option_group log_options = {rows, sizeof(rows) / sizeof(rows[0])};
+
 static int open_file(const char *path)
 {
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
@@ -46,6 +57,11 @@ int log_reopen(struct log *log, const char *path)
     return error;
 }
 
+void log_set_level(struct log *log, enum log_level level)
+{
+    atomic_store_explicit(&log->level, (int)level, memory_order_relaxed);
+}
+
 void log_close(struct log *log)
 {
     if (log->fd > STDERR_FILENO) {
@@ -77,7 +93,6 @@ static size_t fitted(int length, size_t room)
 
 void log_write(const struct log *log, enum log_level level, const char *format, ...)
 {
-    static const char *const names[] = {"debug", "verbose", "notice", "warning"};
     if ((int)level < atomic_load_explicit(&log->level, memory_order_relaxed)) {
         return;
     }
@@ -88,7 +103,7 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
     (void)localtime_r(&now_s, &date);
     size_t at = strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S", &date);
     at += fitted(snprintf(line + at, sizeof(line) - at, ".%03u %s: ", (unsigned)(now_ms % 1000),
-                          names[level]),
+                          level_words[level]),
                  sizeof(line) - at);
     va_list arguments;
     va_start(arguments, format);

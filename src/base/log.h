@@ -7,11 +7,18 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/option.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_VERBOSE, LOG_LEVEL_NOTICE, LOG_LEVEL_WARNING };
+
+struct log_settings {
+    option_value level; // enum log_level
+    char path[256];     // "": stderr.
+};
+extern const struct option_group log_options;
 
 struct log {
     int fd;
@@ -24,6 +31,9 @@ NODISCARD int log_open(struct log *log, const char *path, enum log_level level);
 /* Open the file at `path` anew, which was moved away; nothing to do for stderr. Lines go to the
  * old one until then. 0 or negative errno: then they go on doing so. */
 NODISCARD int log_reopen(struct log *log, const char *path);
+
+/* Lines below this level are dropped from now on. Any thread. */
+void log_set_level(struct log *log, enum log_level level);
 
 /* Close the file, if there is one. */
 void log_close(struct log *log);

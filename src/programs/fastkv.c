@@ -36,7 +36,7 @@ static int serve(const struct config *config)
     }
     log_write(&server.log, LOG_LEVEL_NOTICE,
               "fastkv " FASTKV_VERSION " is ready: pid %d, %u workers, %s", (int)getpid(),
-              server.config.workers, server.io == LOOP_EPOLL ? "epoll" : "io_uring");
+              (unsigned)server.config.workers, server.io == LOOP_EPOLL ? "epoll" : "io_uring");
     server_run(&server, signal_fd);
     server_shut(&server);
     log_write(&server.log, LOG_LEVEL_NOTICE, "stopped");

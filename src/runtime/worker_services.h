@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/log.h"
+#include "base/option.h"
 #include "command/command.h"
 #include "net/loop.h"
 #include "store/keyspace.h"
@@ -25,11 +26,12 @@ struct upkeep;
 
 /* Limits that may change while the workers run. Each is read with relaxed order. */
 struct worker_limits {
-    _Atomic uint64_t timeout_s;        // Close connections that are idle for so long; 0: never.
-    _Atomic uint64_t output_bytes_max; // Unread replies of one connection.
-    _Atomic uint64_t query_bytes_max;  // Unread input of one connection.
-    _Atomic uint64_t client_bytes_max; // Of all connections together; 0: no limit.
+    option_value timeout_s;        // Close connections that are idle for so long; 0: never.
+    option_value output_bytes_max; // Unread replies of one connection.
+    option_value query_bytes_max;  // Unread input of one connection.
+    option_value client_bytes_max; // Of all connections together; 0: no limit.
 };
+extern const struct option_group worker_options;
 
 struct worker_services {
     struct keyspace *keyspace;

@@ -1,6 +1,5 @@
 #include "server/config.h"
 
-#include "base/number.h"
 #include "net/listener.h"
 
 #include <errno.h>
@@ -10,214 +9,165 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
-struct option {
-    const char *name;     // As a flag, without "--".
-    const char *argument; // What --help calls its argument.
-    const char *help;
-    // Take the argument in. False with what is expected in expected_out.
-    bool (*parse)(struct config *config, const struct option *option, const char *text,
-                  const char **expected_out);
-    void (*print)(const struct config *config, const struct option *option,
-                  char out[CONFIG_TEXT_MAX]);
-    size_t offset;            // Of the field, for numbers and words.
-    size_t size;              // Of the field.
-    uint64_t min, max;        // Numbers.
-    const char *const *words; // Words, in the order of the enum, ending in NULL.
-};
+// ---- fields of the server's own ----
 
-// ---- fields ----
-
-static void store_number(struct config *config, const struct option *option, uint64_t value)
+static bool parse_bind(void *field, const char *text, char error_out[OPTION_ERROR_MAX])
 {
-    // Little-endian, as all of FastKV: the low bytes of a number come first.
-    memcpy((char *)config + option->offset, &value, option->size);
+    struct config_binds *binds = field;
+    binds->count = 0;
+    while (*text != '\0') {
+        size_t size = strcspn(text, ", ");
+        if (size > 0) {
+            if (binds->count == CONFIG_BINDS_MAX || size >= sizeof(binds->addresses[0])) {
+                break;
+            }
+            memcpy(binds->addresses[binds->count], text, size);
+            binds->addresses[binds->count][size] = '\0';
+            binds->count++;
+        }
+        text += size;
+        text += strspn(text, ", ");
+    }
+    if (binds->count > 0 && *text == '\0') {
+        return true;
+    }
+    (void)snprintf(error_out, OPTION_ERROR_MAX,
+                   "argument must be up to %d addresses, separated by commas or blanks",
+                   CONFIG_BINDS_MAX);
+    return false;
 }
 
-static uint64_t load_number(const struct config *config, const struct option *option)
+static void print_bind(const void *field, char out[OPTION_TEXT_MAX])
 {
-    uint64_t value = 0;
-    memcpy(&value, (const char *)config + option->offset, option->size);
-    return value;
+    const struct config_binds *binds = field;
+    size_t at = 0;
+    out[0] = '\0';
+    for (unsigned i = 0; i < binds->count; i++) {
+        at += (size_t)snprintf(out + at, OPTION_TEXT_MAX - at, "%s%s", i > 0 ? " " : "",
+                               binds->addresses[i]);
+    }
 }
 
-static bool parse_number(struct config *config, const struct option *option, const char *text,
-                         const char **expected_out)
+static bool parse_mode(void *field, const char *text, char error_out[OPTION_ERROR_MAX])
 {
-    uint64_t value;
-    *expected_out = "a number";
-    if (!number_parse_unsigned(bytes_of_string(text), &value) || value < option->min ||
-        value > option->max) {
+    char *end;
+    errno = 0;
+    unsigned long mode = strtoul(text, &end, 8);
+    if (errno != 0 || *end != '\0' || text[0] < '0' || text[0] > '7' || mode == 0 || mode > 0777) {
+        (void)snprintf(error_out, OPTION_ERROR_MAX,
+                       "argument must be octal permissions such as 770");
         return false;
     }
-    store_number(config, option, value);
+    *(mode_t *)field = (mode_t)mode;
     return true;
 }
 
-static void print_number(const struct config *config, const struct option *option,
-                         char out[CONFIG_TEXT_MAX])
+static void print_mode(const void *field, char out[OPTION_TEXT_MAX])
 {
-    (void)snprintf(out, CONFIG_TEXT_MAX, "%llu", (unsigned long long)load_number(config, option));
+    (void)snprintf(out, OPTION_TEXT_MAX, "%o", *(const mode_t *)field);
 }
 
-static bool parse_word(struct config *config, const struct option *option, const char *text,
-                       const char **expected_out)
+// ---- rows ----
+
+static const char *const io_words[] = {"auto", "uring", "epoll", NULL};
+
+static const struct option server_rows[] = {
+    {"port", "N", "1234", "TCP port; 0: a free one", OPTION_NUMBER, .max = 65535,
+     OPTION_FIELD(struct config, port)},
+    {"bind", "ADDRESSES", "127.0.0.1 -::1",
+     "addresses to listen on; one with a - before it need not exist", OPTION_OTHER,
+     .parse = parse_bind, .print = print_bind, OPTION_FIELD(struct config, bind)},
+    {"unixsocket", "PATH", "none", "listen on a unix socket, too", OPTION_PATH,
+     OPTION_FIELD(struct config, unix_path)},
+    {"unixsocketperm", "MODE", "by umask", "its permissions, octal", OPTION_OTHER,
+     .parse = parse_mode, .print = print_mode, OPTION_FIELD(struct config, unix_mode)},
+    {"tcp-keepalive", "SECONDS", "300", "probe silent connections after it; 0: never",
+     OPTION_NUMBER, .is_live = true, .max = LISTENER_KEEPALIVE_MAX,
+     OPTION_FIELD(struct config, tcp_keepalive_s)},
+    {"maxclients", "N", "10000", "connections at a time", OPTION_NUMBER, .is_live = true, .min = 1,
+     .max = 1000000, OPTION_FIELD(struct config, clients_max)},
+    {"workers", "N", "one per core", "threads that execute commands", OPTION_NUMBER, .min = 1,
+     .max = 1024, OPTION_FIELD(struct config, workers)},
+    {"databases", "N", "16", "number of databases", OPTION_NUMBER, .min = 1, .max = 65536,
+     OPTION_FIELD(struct config, databases)},
+    {"io", "auto|uring|epoll", "auto", "how to wait for sockets; auto: io_uring where it works",
+     OPTION_WORD, .words = io_words, OPTION_FIELD(struct config, io)},
+};
+
+static const struct option_group server_options = {server_rows,
+                                                   sizeof(server_rows) / sizeof(server_rows[0])};
+
+// In the order of --help.
+static const struct module {
+    const struct option_group *options;
+    size_t offset;
+} modules[] = {
+    {&server_options, 0},
+    {&worker_options, offsetof(struct config, limits)},
+    {&log_options, offsetof(struct config, log)},
+};
+
+enum { MODULES = sizeof(modules) / sizeof(modules[0]) };
+
+static const struct config_constant constants[] = {
+    {"save", ""},
+    {"appendonly", "no"},
+    {"maxmemory", "0"},
+    {"maxmemory-policy", "noeviction"},
+};
+
+bool config_constant_at(size_t index, struct config_constant *constant_out)
 {
-    *expected_out = option->argument;
-    for (uint64_t i = 0; option->words[i] != NULL; i++) {
-        if (strcmp(option->words[i], text) == 0) {
-            store_number(config, option, i);
+    if (index >= sizeof(constants) / sizeof(constants[0])) {
+        return false;
+    }
+    *constant_out = constants[index];
+    return true;
+}
+
+bool config_option_at(size_t index, struct config_option *option_out)
+{
+    for (size_t i = 0; i < MODULES; i++) {
+        if (index < modules[i].options->count) {
+            *option_out =
+                (struct config_option){&modules[i].options->rows[index], modules[i].offset};
+            return true;
+        }
+        index -= modules[i].options->count;
+    }
+    return false;
+}
+
+bool config_option_find(struct bytes name, struct config_option *option_out)
+{
+    for (size_t i = 0; i < MODULES; i++) {
+        const struct option *row = option_find(modules[i].options, name);
+        if (row != NULL) {
+            *option_out = (struct config_option){row, modules[i].offset};
             return true;
         }
     }
     return false;
 }
 
-static void print_word(const struct config *config, const struct option *option,
-                       char out[CONFIG_TEXT_MAX])
-{
-    (void)snprintf(out, CONFIG_TEXT_MAX, "%s", option->words[load_number(config, option)]);
-}
+// ---- the command line ----
 
-static bool parse_path(struct config *config, const struct option *option, const char *text,
-                       const char **expected_out)
-{
-    *expected_out =
-        option->size > 200 ? "a path of at most 255 bytes" : "a path of at most 107 bytes";
-    if (text[0] == '\0' || strlen(text) >= option->size) {
-        return false;
-    }
-    memcpy((char *)config + option->offset, text, strlen(text) + 1);
-    return true;
-}
-
-static void print_path(const struct config *config, const struct option *option,
-                       char out[CONFIG_TEXT_MAX])
-{
-    (void)snprintf(out, CONFIG_TEXT_MAX, "%s", (const char *)config + option->offset);
-}
-
-static bool parse_bind(struct config *config, const struct option *option, const char *text,
-                       const char **expected_out)
-{
-    (void)option;
-    *expected_out = "up to 16 addresses, separated by commas or blanks";
-    config->bind_count = 0;
-    while (*text != '\0') {
-        size_t size = strcspn(text, ", ");
-        if (size > 0) {
-            if (config->bind_count == CONFIG_BINDS_MAX || size >= sizeof(config->bind[0])) {
-                return false;
-            }
-            memcpy(config->bind[config->bind_count], text, size);
-            config->bind[config->bind_count][size] = '\0';
-            config->bind_count++;
-        }
-        text += size;
-        text += strspn(text, ", ");
-    }
-    return config->bind_count > 0;
-}
-
-static void print_bind(const struct config *config, const struct option *option,
-                       char out[CONFIG_TEXT_MAX])
-{
-    (void)option;
-    size_t at = 0;
-    out[0] = '\0';
-    for (unsigned i = 0; i < config->bind_count; i++) {
-        at += (size_t)snprintf(out + at, CONFIG_TEXT_MAX - at, "%s%s", i > 0 ? " " : "",
-                               config->bind[i]);
-    }
-}
-
-static bool parse_mode(struct config *config, const struct option *option, const char *text,
-                       const char **expected_out)
-{
-    (void)option;
-    *expected_out = "octal permissions such as 770";
-    char *end;
-    errno = 0;
-    unsigned long mode = strtoul(text, &end, 8);
-    if (errno != 0 || *end != '\0' || text[0] < '0' || text[0] > '7' || mode == 0 || mode > 0777) {
-        return false;
-    }
-    config->unix_mode = (mode_t)mode;
-    return true;
-}
-
-static void print_mode(const struct config *config, const struct option *option,
-                       char out[CONFIG_TEXT_MAX])
-{
-    (void)option;
-    (void)snprintf(out, CONFIG_TEXT_MAX, "%o", config->unix_mode);
-}
-
-// ---- the table ----
-
-static const char *const io_words[] = {"auto", "uring", "epoll", NULL};
-static const char *const level_words[] = {"debug", "verbose", "notice", "warning", NULL};
-
-#define FIELD(name)                                                                                \
-    .offset = offsetof(struct config, name), .size = sizeof(((struct config *)0)->name)
-#define NUMBER(field, low, high)                                                                   \
-    .parse = parse_number, .print = print_number, FIELD(field), .min = (low), .max = (high)
-#define WORD(field, list) .parse = parse_word, .print = print_word, FIELD(field), .words = (list)
-#define TEXT_PATH(field)  .parse = parse_path, .print = print_path, FIELD(field)
-
-static const struct option options[] = {
-    {"port", "N", "TCP port, 0 for a free one (1234)", NUMBER(port, 0, 65535)},
-    {"bind", "ADDRESSES", "addresses to listen on (127.0.0.1 and, if there is one, ::1)",
-     .parse = parse_bind, .print = print_bind},
-    {"unixsocket", "PATH", "listen on a unix socket too", TEXT_PATH(unix_path)},
-    {"unixsocketperm", "MODE", "its permissions, octal (by umask)", .parse = parse_mode,
-     .print = print_mode},
-    {"workers", "N", "threads that execute commands (one per core)", NUMBER(workers, 1, 1024)},
-    {"databases", "N", "number of databases (16)", NUMBER(databases, 1, 65536)},
-    {"maxclients", "N", "connections at a time (10000)", NUMBER(clients_max, 1, 1000000)},
-    {"timeout", "SECONDS", "close idle connections after it, 0 for never (0)",
-     NUMBER(timeout_s, 0, 1000000000)},
-    {"tcp-keepalive", "SECONDS", "probe silent connections after it, 0 for never (300)",
-     NUMBER(tcp_keepalive_s, 0, LISTENER_KEEPALIVE_MAX)},
-    {"client-output-limit", "BYTES", "close a connection with more unread replies (1073741824)",
-     NUMBER(output_limit_bytes, 65536, INT64_MAX)},
-    {"client-query-buffer-limit", "BYTES", "close a connection with a longer request (1073741824)",
-     NUMBER(query_limit_bytes, 1048576, INT64_MAX)},
-    {"maxmemory-clients", "BYTES", "buffers of all connections (1073741824)",
-     NUMBER(client_memory_max, 0, INT64_MAX)},
-    {"io", "auto|uring|epoll", "how to wait for sockets (auto: io_uring where it works)",
-     WORD(io, io_words)},
-    {"loglevel", "debug|verbose|notice|warning", "what to log (notice)",
-     WORD(log_level, level_words)},
-    {"logfile", "PATH", "log to a file instead of stderr", TEXT_PATH(log_path)},
-};
-
-enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
-
+// Defaults are read like what is given; those that are no value are the zeroed field.
 static void set_defaults(struct config *config)
 {
     int cores = get_nprocs();
-    *config = (struct config){
-        .port = 1234,
-        .workers = cores < 1 ? 1 : (unsigned)cores,
-        .databases = 16,
-        .clients_max = 10000,
-        .tcp_keepalive_s = 300,
-        .output_limit_bytes = UINT64_C(1) << 30,
-        .query_limit_bytes = UINT64_C(1) << 30,
-        .client_memory_max = UINT64_C(1) << 30,
-        .io = LOOP_AUTO,
-        .log_level = LOG_LEVEL_NOTICE,
-    };
-}
-
-static const struct option *find_option(const char *name, size_t size)
-{
-    for (size_t i = 0; i < OPTIONS; i++) {
-        if (strlen(options[i].name) == size && memcmp(options[i].name, name, size) == 0) {
-            return &options[i];
+    *config = (struct config){.workers = cores < 1 ? 1 : (uint64_t)cores};
+    struct config_option option;
+    char error[OPTION_ERROR_MAX];
+    for (size_t i = 0; config_option_at(i, &option); i++) {
+        bool has_value = option.row->kind != OPTION_PATH && option.row->parse != parse_mode &&
+                         strcmp(option.row->name, "workers") != 0;
+        if (has_value) {
+            bool is_read = option_parse(option.row, config_settings(config, option),
+                                        option.row->standard, error);
+            ASSERT(is_read);
         }
     }
-    return NULL;
 }
 
 __attribute__((format(printf, 2, 3))) static enum config_outcome
@@ -228,16 +178,6 @@ wrong(char error_out[CONFIG_ERROR_MAX], const char *format, ...)
     (void)vsnprintf(error_out, CONFIG_ERROR_MAX, format, arguments);
     va_end(arguments);
     return CONFIG_WRONG;
-}
-
-static enum config_outcome wrong_value(const struct option *option, const char *text,
-                                       const char *expected, char error_out[CONFIG_ERROR_MAX])
-{
-    if (option->parse == parse_number) {
-        return wrong(error_out, "--%s %.40s: expected a number from %llu to %llu", option->name,
-                     text, (unsigned long long)option->min, (unsigned long long)option->max);
-    }
-    return wrong(error_out, "--%s %.60s: expected %s", option->name, text, expected);
 }
 
 enum config_outcome config_parse(struct config *config, int argc, char **argv,
@@ -253,18 +193,19 @@ enum config_outcome config_parse(struct config *config, int argc, char **argv,
             return CONFIG_VERSION;
         }
         size_t size = strncmp(flag, "--", 2) == 0 ? strcspn(flag + 2, "=") : 0;
-        const struct option *option = find_option(flag + (size > 0 ? 2 : 0), size);
-        if (option == NULL) {
+        struct config_option option;
+        if (size == 0 || !config_option_find(bytes_make(flag + 2, size), &option)) {
             return wrong(error_out, "%.60s: no such option; fastkv --help lists them", flag);
         }
+        const char *name = option.row->name;
         const char *text = flag[2 + size] == '=' ? flag + 2 + size + 1 : argv[++i];
         if (text == NULL) {
-            return wrong(error_out, "--%s needs an argument: --%s %s", option->name, option->name,
-                         option->argument);
+            return wrong(error_out, "--%s needs an argument: --%s %s", name, name,
+                         option.row->argument);
         }
-        const char *expected = "";
-        if (!option->parse(config, option, text, &expected)) {
-            return wrong_value(option, text, expected, error_out);
+        char error[OPTION_ERROR_MAX];
+        if (!option_parse(option.row, config_settings(config, option), text, error)) {
+            return wrong(error_out, "--%s %.60s: %s", name, text, error);
         }
     }
     return CONFIG_RUN;
@@ -274,24 +215,15 @@ void config_print_help(void)
 {
     (void)printf("Usage: fastkv [OPTION]...\n"
                  "An in-memory key-value store. Options, with their defaults in brackets:\n\n");
-    for (size_t i = 0; i < OPTIONS; i++) {
+    struct config_option option;
+    for (size_t i = 0; config_option_at(i, &option); i++) {
         char flag[80];
-        (void)snprintf(flag, sizeof(flag), "--%s %s", options[i].name, options[i].argument);
-        (void)printf("  %-40s %s\n", flag, options[i].help);
+        (void)snprintf(flag, sizeof(flag), "--%s %s", option.row->name, option.row->argument);
+        (void)printf("  %-45s %s (%s)\n", flag, option.row->help, option.row->standard);
     }
-    (void)printf("  %-40s %s\n  %-40s %s\n\n", "--help", "show this", "--version",
+    (void)printf("  %-45s %s\n  %-45s %s\n\n", "--help", "show this", "--version",
                  "show the version");
-    (void)printf("Talk to it with nc or redis-cli:\n"
+    (void)printf("Sizes take units: 1k is 1000 bytes, 1kb is 1024, and so on with m, g and t.\n\n"
+                 "Talk to it with nc or redis-cli:\n"
                  "  printf 'SET mykey 0 5\\nhello\\nGET mykey\\nQUIT\\n' | nc 127.0.0.1 1234\n");
-}
-
-bool config_describe(const struct config *config, size_t index, const char **name_out,
-                     char value_out[CONFIG_TEXT_MAX])
-{
-    if (index >= OPTIONS) {
-        return false;
-    }
-    *name_out = options[index].name;
-    options[index].print(config, &options[index], value_out);
-    return true;
 }

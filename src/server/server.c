@@ -36,31 +36,40 @@ __attribute__((format(printf, 3, 4))) static int fail(char error_out[SERVER_ERRO
 
 // ---- opening ----
 
-// Make room for the descriptors of all clients, or lower their number to what there is.
-static void raise_descriptor_limit(struct server *server)
+int server_reserve_descriptors(const struct server *server, uint64_t *clients_max)
 {
     rlim_t beside = DESCRIPTORS_BESIDE + (rlim_t)server->config.workers * DESCRIPTORS_PER_WORKER;
-    rlim_t wanted = server->config.clients_max + beside;
+    rlim_t wanted = *clients_max + beside;
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
-        return;
+        return 0;
     }
     struct rlimit raised = {.rlim_cur = wanted,
                             .rlim_max = limit.rlim_max > wanted ? limit.rlim_max : wanted};
     if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
-        return;
+        return 0;
     }
     raised = (struct rlimit){.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
     (void)setrlimit(RLIMIT_NOFILE, &raised);
     (void)getrlimit(RLIMIT_NOFILE, &limit);
-    rlim_t possible = limit.rlim_cur > beside + 1 ? limit.rlim_cur - beside : 1;
-    if (possible < server->config.clients_max) {
+    if (limit.rlim_cur >= wanted) {
+        return 0;
+    }
+    *clients_max = limit.rlim_cur > beside + 1 ? limit.rlim_cur - beside : 1;
+    return -EMFILE;
+}
+
+// Make room for the descriptors of all clients, or lower their number to what there is.
+static void raise_descriptor_limit(struct server *server)
+{
+    uint64_t wanted = server->config.clients_max;
+    uint64_t possible = wanted;
+    if (server_reserve_descriptors(server, &possible) < 0) {
         log_write(&server->log, LOG_LEVEL_WARNING,
-                  "maxclients lowered from %u to %llu: the limit of open files is %llu; raise it "
-                  "with ulimit -n",
-                  server->config.clients_max, (unsigned long long)possible,
-                  (unsigned long long)limit.rlim_cur);
-        server->config.clients_max = (unsigned)possible;
+                  "maxclients lowered from %llu to %llu by the limit of open files; raise it with "
+                  "ulimit -n",
+                  (unsigned long long)wanted, (unsigned long long)possible);
+        server->config.clients_max = possible;
     }
 }
 
@@ -79,7 +88,7 @@ static int choose_io(struct server *server, char error_out[SERVER_ERROR_MAX])
 {
     struct loop *loop;
     int refusal = 0;
-    int error = loop_open(server->config.io, &loop, &refusal);
+    int error = loop_open((enum loop_kind)server->config.io, &loop, &refusal);
     if (error < 0) {
         return fail(error_out, error, "cannot use --io %s: %s; --io auto takes what works",
                     server->config.io == LOOP_URING ? "uring" : "epoll", strerrordesc_np(-error));
@@ -111,9 +120,9 @@ static int make_run_id(struct server *server)
 
 static int open_store(struct server *server)
 {
-    unsigned workers = server->config.workers;
+    unsigned workers = (unsigned)server->config.workers;
     struct keyspace_options options = {
-        .databases = server->config.databases,
+        .databases = (unsigned)server->config.databases,
         .threads = workers + BACKGROUND_THREADS,
         .tenders = workers,
         .wake = wake_tender,
@@ -142,7 +151,7 @@ static int open_store(struct server *server)
 static int listen_at(struct server *server, const char *host, char error_out[SERVER_ERROR_MAX])
 {
     struct listener *listener = &server->listeners[server->listener_count];
-    uint16_t port = server->config.port;
+    uint16_t port = (uint16_t)server->config.port;
     if (port == 0 && server->listener_count > 0) {
         port = server->listeners[0].port; // A free port was asked for: the same everywhere.
     }
@@ -160,7 +169,7 @@ static int listen_at(struct server *server, const char *host, char error_out[SER
                     host, port, error == -EINVAL ? "no such address" : strerrordesc_np(-error));
     }
     server->listener_count++;
-    error = listener_set_keepalive(listener, server->config.tcp_keepalive_s);
+    error = listener_set_keepalive(listener, (unsigned)server->config.tcp_keepalive_s);
     if (error < 0) {
         return fail(error_out, error, "cannot set --tcp-keepalive: %s", strerrordesc_np(-error));
     }
@@ -191,21 +200,13 @@ static int listen_unix(struct server *server, char error_out[SERVER_ERROR_MAX])
 static int open_listeners(struct server *server, char error_out[SERVER_ERROR_MAX])
 {
     const struct config *config = &server->config;
-    for (unsigned i = 0; i < config->bind_count; i++) {
-        int error = listen_at(server, config->bind[i], error_out);
-        if (error < 0) {
+    for (unsigned i = 0; i < config->bind.count; i++) {
+        const char *address = config->bind.addresses[i];
+        bool is_optional = address[0] == '-';
+        int error = listen_at(server, address + is_optional, error_out);
+        if (error < 0 && (!is_optional || error == -EADDRINUSE)) {
             return error;
         }
-    }
-    if (config->bind_count == 0) {
-        int error = listen_at(server, "127.0.0.1", error_out);
-        if (error < 0) {
-            return error;
-        }
-        error = listen_at(server, "::1", error_out);
-        if (error == -EADDRINUSE) {
-            return error;
-        } // Else there is no IPv6 here, which nobody asked for.
     }
     if (config->unix_path[0] != '\0') {
         int error = listen_unix(server, error_out);
@@ -227,10 +228,6 @@ static void connection_closed(void *context)
 
 static void lend_services(struct server *server)
 {
-    atomic_init(&server->limits.timeout_s, server->config.timeout_s);
-    atomic_init(&server->limits.output_bytes_max, server->config.output_limit_bytes);
-    atomic_init(&server->limits.query_bytes_max, server->config.query_limit_bytes);
-    atomic_init(&server->limits.client_bytes_max, server->config.client_memory_max);
     server->services = (struct worker_services){
         .keyspace = server->keyspace,
         .commands = server->services.commands,
@@ -238,7 +235,7 @@ static void lend_services(struct server *server)
         .upkeep = server->upkeep,
         .log = &server->log,
         .clock = &clock_system,
-        .limits = &server->limits,
+        .limits = &server->config.limits,
         .budget = &server->budget,
         .server = server,
         .io = server->io,
@@ -251,30 +248,35 @@ int server_open(struct server *server, const struct config *config,
                 const struct command_table *commands, char error_out[SERVER_ERROR_MAX])
 {
     *server = (struct server){.config = *config,
-                              .stop_fd = -1,
+                              .wake_fd = -1,
                               .spare_fd = -1,
                               .clock_fd = -1,
                               .services = {.commands = commands}};
-    client_budget_init(&server->budget, &server->limits.client_bytes_max);
-    int error = log_open(&server->log, config->log_path, config->log_level);
+    client_budget_init(&server->budget, &server->config.limits.client_bytes_max);
+    (void)pthread_mutex_init(&server->settings_lock, NULL);
+    int error = log_open(&server->log, config->log.path, (enum log_level)config->log.level);
     if (error < 0) {
         return fail(error_out, error, "cannot write the log %s: %s; choose another --logfile",
-                    config->log_path, strerrordesc_np(-error));
+                    config->log.path, strerrordesc_np(-error));
     }
     server->started_ms = clock_monotonic_coarse_ms();
     raise_descriptor_limit(server);
-    server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     server->clock_fd = watch_clock();
-    if (server->stop_fd < 0 || server->spare_fd < 0 || server->clock_fd < 0) {
+    if (server->wake_fd < 0 || server->spare_fd < 0 || server->clock_fd < 0) {
         return fail(error_out, -errno, "cannot open descriptors: %s; raise ulimit -n",
                     strerrordesc_np(errno));
+    }
+    server->command_base = calloc(commands->count, sizeof(*server->command_base));
+    if (server->command_base == NULL) {
+        return fail(error_out, -ENOMEM, "out of memory");
     }
     error = choose_io(server, error_out);
     if (error < 0) {
         return error;
     }
-    error = thread_pool_open(&server->pool, server->config.workers);
+    error = thread_pool_open(&server->pool, (unsigned)server->config.workers);
     if (error == 0) {
         error = open_store(server);
     }
@@ -284,7 +286,7 @@ int server_open(struct server *server, const struct config *config,
     }
     if (error < 0) {
         return fail(error_out, error, "cannot start %u workers: %s; try fewer --workers",
-                    server->config.workers, strerrordesc_np(-error));
+                    (unsigned)server->config.workers, strerrordesc_np(-error));
     }
     return open_listeners(server, error_out);
 }
@@ -374,10 +376,30 @@ static void on_clock_set(struct server *server)
 
 static void reopen_log(struct server *server)
 {
-    int error = log_reopen(&server->log, server->config.log_path);
+    int error = log_reopen(&server->log, server->config.log.path);
     log_write(&server->log, error < 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "signal SIGHUP: %s%s",
               error < 0 ? "the log goes on as it was: " : "the log was opened anew",
               error < 0 ? strerrordesc_np(-error) : "");
+}
+
+// A thread has something to say. False when it is to stop.
+static bool on_wake(struct server *server)
+{
+    uint64_t count;
+    ssize_t got = read(server->wake_fd, &count, sizeof(count));
+    (void)got; // Acquire pairs with the release in wake: what it says is seen.
+    if (atomic_load_explicit(&server->stops, memory_order_acquire)) {
+        return false;
+    }
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        int error =
+            listener_set_keepalive(&server->listeners[i], (unsigned)server->config.tcp_keepalive_s);
+        if (error < 0) {
+            log_write(&server->log, LOG_LEVEL_WARNING, "tcp-keepalive of %s stays as it was: %s",
+                      server->listeners[i].address, strerrordesc_np(-error));
+        }
+    }
+    return true;
 }
 
 // Whether it was one that stops the server.
@@ -403,13 +425,13 @@ static bool on_signal(struct server *server, int signal_fd)
     }
 }
 
-enum { POLLED_STOP, POLLED_SIGNAL, POLLED_CLOCK, POLLED_LISTENERS };
+enum { POLLED_WAKE, POLLED_SIGNAL, POLLED_CLOCK, POLLED_LISTENERS };
 
 void server_run(struct server *server, int signal_fd)
 {
     // poll passes over -1.
     struct pollfd polled[POLLED_LISTENERS + LISTENERS_MAX] = {
-        [POLLED_STOP] = {.fd = server->stop_fd, .events = POLLIN},
+        [POLLED_WAKE] = {.fd = server->wake_fd, .events = POLLIN},
         [POLLED_SIGNAL] = {.fd = signal_fd, .events = POLLIN},
         [POLLED_CLOCK] = {.events = POLLIN},
     };
@@ -424,7 +446,7 @@ void server_run(struct server *server, int signal_fd)
         if (poll(polled, count, rests ? ACCEPT_REST_MS : -1) < 0) {
             continue; // A signal that is not ours.
         }
-        if (polled[POLLED_STOP].revents != 0) {
+        if (polled[POLLED_WAKE].revents != 0 && !on_wake(server)) {
             return;
         }
         if (polled[POLLED_SIGNAL].revents != 0 && on_signal(server, signal_fd)) {
@@ -443,11 +465,24 @@ void server_run(struct server *server, int signal_fd)
     }
 }
 
-void server_stop(struct server *server)
+static void wake(struct server *server)
 {
     uint64_t one = 1;
-    ssize_t written = write(server->stop_fd, &one, sizeof(one));
+    ssize_t written = write(server->wake_fd, &one, sizeof(one));
     (void)written; // Only fails when it is readable already.
+}
+
+void server_stop(struct server *server)
+{
+    atomic_store_explicit(&server->stops, true, memory_order_release);
+    wake(server);
+}
+
+void server_adopt_settings(struct server *server)
+{
+    log_set_level(&server->log, (enum log_level)server->config.log.level);
+    thread_pool_look_again(&server->pool);
+    wake(server); // For the listeners, which are another thread's.
 }
 
 // ---- closing ----
@@ -469,8 +504,10 @@ void server_close(struct server *server)
     thread_pool_close(&server->pool);
     keyspace_destroy(server->keyspace);
     client_budget_deinit(&server->budget);
-    if (server->stop_fd >= 0) {
-        (void)close(server->stop_fd);
+    (void)pthread_mutex_destroy(&server->settings_lock);
+    free(server->command_base);
+    if (server->wake_fd >= 0) {
+        (void)close(server->wake_fd);
     }
     if (server->spare_fd >= 0) {
         (void)close(server->spare_fd);

@@ -16,8 +16,10 @@
 #include "runtime/thread_pool.h"
 #include "runtime/upkeep.h"
 #include "server/config.h"
+#include "server/metrics.h"
 #include "session/client_budget.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum { LISTENERS_MAX = CONFIG_BINDS_MAX + 1, RUN_ID_SIZE = 40 };
@@ -32,14 +34,17 @@ struct server {
     struct thread_pool pool;
     struct listener listeners[LISTENERS_MAX];
     unsigned listener_count;
-    struct worker_limits limits;
     struct client_budget budget;
     struct worker_services services;
-    int stop_fd;         // An eventfd: readable when the server is to stop.
-    int accept_error;    // That was told of last, while it lasts.
-    int spare_fd;        // Given up to answer connections at the limit of descriptors.
-    int clock_fd;        // A timer: readable when the wall clock was set.
-    uint64_t started_ms; // Monotonic.
+    uint64_t metric_base[METRICS_MAX];   // What counters were at CONFIG RESETSTAT.
+    struct command_totals *command_base; // Likewise, of each command.
+    int wake_fd;                   // An eventfd: readable when server_run has something to do.
+    _Atomic bool stops;            // That is to end.
+    pthread_mutex_t settings_lock; // Guards changes of config, and the bases of the metrics.
+    int accept_error;              // That was told of last, while it lasts.
+    int spare_fd;                  // Given up to answer connections at the limit of descriptors.
+    int clock_fd;                  // A timer: readable when the wall clock was set.
+    uint64_t started_ms;           // Monotonic.
     char run_id[RUN_ID_SIZE + 1];
     _Atomic unsigned connections;
     _Atomic uint64_t connections_total, connections_rejected;
@@ -60,6 +65,13 @@ void server_run(struct server *server, int signal_fd);
 
 /* Let server_run return. Safe in any thread. */
 void server_stop(struct server *server);
+
+/* Whether there are, or can be, descriptors for so many clients: 0, or -EMFILE with the number
+ * that there can be. */
+NODISCARD int server_reserve_descriptors(const struct server *server, uint64_t *clients_max);
+
+/* Live settings of config have changed. */
+void server_adopt_settings(struct server *server);
 
 /* Stop accepting, answer what was read, end all threads. */
 void server_shut(struct server *server);

@@ -191,7 +191,7 @@ class Budget(ServerCase):
 
 class SlowReaders(ServerCase):
     VALUE = MIB
-    options = () if is_redis() else ('--client-output-limit', 16 * MIB)
+    options = () if is_redis() else ('--client-output-buffer-limit', 'normal 16mb 0 0')
 
     def setUp(self):
         super().setUp()

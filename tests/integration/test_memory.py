@@ -94,7 +94,7 @@ class FlushesInARow(ServerCase):
 @unittest.skipIf(is_sanitized(), 'memory of a sanitizer build says nothing')
 @fastkv_only('has its own allocator')
 class SlowReadersThatLeave(ServerCase):
-    options = ('--client-output-limit', 256 * MIB)
+    options = ('--client-output-buffer-limit', f'normal {256 * MIB} 0 0')
 
     def test_their_memory_is_returned_in_time(self):
         self.expect(OK, 'SET', 'k', b'v' * 8000)

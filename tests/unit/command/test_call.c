@@ -205,9 +205,14 @@ TEST(containers_tell_their_subcommands)
 {
     struct harness *h = harness_create();
     EXPECT(h, "config help",
-           "*5\r\n+CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\r\n"
+           "*11\r\n+CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\r\n"
            "+GET pattern [pattern ...]\r\n"
            "+    The settings whose names match a pattern, with their values.\r\n"
+           "+RESETSTAT\r\n+    Begin the counts of INFO at zero again.\r\n"
+           "+REWRITE\r\n"
+           "+    Write the settings to the configuration file, of which there is none.\r\n"
+           "+SET parameter value [parameter value ...]\r\n"
+           "+    Change settings while the server runs, all or none.\r\n"
            "+HELP\r\n+    Print this help.\r\n");
     EXPECT(h, "CONFIG HELP x", "-ERR wrong number of arguments for 'config|help' command\r\n");
     harness_destroy(h);
