@@ -1,40 +1,65 @@
 /* CLIENT. */
-#include "session/client.h"
 #include "admin/admin.h"
+#include "session/client_list.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+// Keep what the client says of itself and answer; `what` is its name at the front of an error.
+static void set_text(struct call *call, enum client_text which, struct bytes text, const char *what)
+{
+    switch (client_set_text(client_of_session(call->session), which, text)) {
+    case 0:
+        reply_ok(call->reply);
+        return;
+    case -EINVAL:
+        reply_error(call->reply, "ERR %s cannot contain spaces, newlines or special characters.",
+                    what);
+        return;
+    case -E2BIG:
+        reply_error(call->reply, "ERR %s cannot be longer than %d bytes.", what, CLIENT_TEXT_MAX);
+        return;
+    default:
+        call_out_of_memory(call);
+        return;
+    }
+}
 
 void handle_client_setname(struct call *call)
 {
-    struct client *client = client_of_session(call->session);
-    struct bytes name = call->argv[2];
-    if (name.size >= CLIENT_NAME_MAX) {
-        reply_error(call->reply, "ERR client names have at most %d bytes", CLIENT_NAME_MAX - 1);
-        return;
+    set_text(call, CLIENT_NAME, call->argv[2], "Client names");
+}
+
+void handle_client_setinfo(struct call *call)
+{
+    struct bytes option = call->argv[2];
+    if (bytes_is_lower_word(option, "lib-name")) {
+        set_text(call, CLIENT_LIB_NAME, call->argv[3], "lib-name");
+    } else if (bytes_is_lower_word(option, "lib-ver")) {
+        set_text(call, CLIENT_LIB_VERSION, call->argv[3], "lib-ver");
+    } else {
+        reply_error(call->reply, "ERR Unrecognized option '%.*s'",
+                    (int)(option.size < 128 ? option.size : 128), option.data);
     }
-    for (size_t i = 0; i < name.size; i++) {
-        if (name.data[i] < '!' || name.data[i] > '~') {
-            reply_error(call->reply, "ERR Client names cannot contain spaces, newlines or special "
-                                     "characters.");
-            return;
-        }
-    }
-    memcpy(client->name, name.data, name.size);
-    client->name[name.size] = '\0';
-    reply_ok(call->reply);
 }
 
 void handle_client_info(struct call *call)
 {
-    const struct client *client = client_of_session(call->session);
-    char line[512];
-    uint64_t now_ms = client->home->monotonic_ms;
-    int size =
-        snprintf(line, sizeof(line), "id=%llu addr=%s name=%s age=%llu idle=%llu db=%u\n",
-                 (unsigned long long)client->session.id, client->peer, client->name,
-                 (unsigned long long)((now_ms - client->created_ms) / 1000),
-                 (unsigned long long)((now_ms - client->active_ms) / 1000), client->session.db);
-    reply_value(call->reply, bytes_make(line, (size_t)size));
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) {
+        call_out_of_memory(call);
+        return;
+    }
+    client_print(client_of_session(call->session), out);
+    if (fclose(out) == 0) {
+        reply_verbatim(call->reply, "txt", bytes_make(text, size));
+    } else {
+        call_out_of_memory(call);
+    }
+    free(text);
 }
 
 void handle_client_id(struct call *call)
@@ -44,15 +69,10 @@ void handle_client_id(struct call *call)
 
 void handle_client_getname(struct call *call)
 {
-    const struct client *client = client_of_session(call->session);
-    if (client->name[0] == '\0') {
+    const struct client_owned *name = &client_of_session(call->session)->texts[CLIENT_NAME];
+    if (name->size == 0) {
         reply_nil(call->reply);
     } else {
-        reply_value(call->reply, bytes_of_string(client->name));
+        reply_value(call->reply, bytes_make(name->data, name->size));
     }
-}
-
-void handle_client_setinfo(struct call *call)
-{
-    reply_ok(call->reply); // A library's name and version; nothing here needs them.
 }

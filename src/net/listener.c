@@ -324,6 +324,18 @@ int listener_accept(struct listener *listener, char peer_out[LISTENER_ADDRESS_MA
     return fd;
 }
 
+void listener_local_address(int fd, const char *peer, char out[LISTENER_ADDRESS_MAX])
+{
+    union address address = {0};
+    socklen_t size = sizeof(address);
+    if (getsockname(fd, &address.any, &size) == 0 &&
+        (address.any.sa_family == AF_INET || address.any.sa_family == AF_INET6)) {
+        format_address(&address, out);
+    } else {
+        (void)snprintf(out, LISTENER_ADDRESS_MAX, "%s", peer);
+    }
+}
+
 void listener_close(struct listener *listener)
 {
     if (listener->fd < 0) {

@@ -49,5 +49,8 @@ NODISCARD int listener_open_unix(struct listener *listener, const char *path, mo
  * limit of descriptors). After other errors the connection still waits: try again later. */
 NODISCARD int listener_accept(struct listener *listener, char peer_out[LISTENER_ADDRESS_MAX]);
 
+/* The connection's own address as text; that of a unix socket is its peer's. */
+void listener_local_address(int fd, const char *peer, char out[LISTENER_ADDRESS_MAX]);
+
 /* Close it and remove the unix socket's file if that is still its own. Harmless on one not open (fd -1). */
 void listener_close(struct listener *listener);

@@ -65,6 +65,7 @@ static void execute_call(struct worker *worker, struct client *client, struct ca
     reply_init(&reply, &worker->output.to_chain.sink, client->session.protocol);
     // Reading the clock costs as much as a short command: time one call in a few.
     uint64_t started_ns = is_sampled(worker, call) ? clock_monotonic_ns() : 0;
+    client->last_command = call->command;
     switch (call_execute(call, &reply, &client->waiter->waiter)) {
     case CALL_DONE:
         break;

@@ -71,10 +71,22 @@ void client_free_buffers(struct client *client)
     }
 }
 
+void client_free_text(struct client *client, struct client_owned *text)
+{
+    if (text->size > 0) {
+        pool_free(client->home->store->pool, MEMORY_CLIENT, text->data, text->size);
+    }
+    client->text_bytes -= text->size;
+    *text = (struct client_owned){0};
+}
+
 void client_destroy(struct client *client)
 {
     ASSERT(!client->is_open && !client_is_suspended(client));
     client_free_buffers(client);
+    for (int i = 0; i < CLIENT_TEXTS; i++) {
+        client_free_text(client, &client->texts[i]);
+    }
     client_waiter_destroy(client->waiter);
     pool_free(client->home->store->pool, MEMORY_CLIENT, client, sizeof(*client));
 }

@@ -56,7 +56,17 @@ struct client_home {
     uint64_t monotonic_ms; // Of its turn, for durations.
 };
 
-enum { CLIENT_NAME_MAX = 64, CLIENT_INLINE_MAX = 4 * 1024 * 1024 };
+enum {
+    CLIENT_TEXTS = 3,            // What it says of itself: client_list.h.
+    CLIENT_TEXT_MAX = 16 * 1024, // Bytes of each.
+    CLIENT_INLINE_MAX = 4 * 1024 * 1024,
+};
+
+/* Bytes of the client's own, from the pool. */
+struct client_owned {
+    char *data;
+    size_t size; // 0: none.
+};
 
 /* Ties a job to who asked for it; the job's. */
 struct client_job {
@@ -100,7 +110,9 @@ struct client {
 
     uint64_t created_ms, active_ms; // Monotonic.
     char peer[LISTENER_ADDRESS_MAX];
-    char name[CLIENT_NAME_MAX];
+    struct client_owned texts[CLIENT_TEXTS];
+    size_t text_bytes; // Of them all.
+    const struct command *last_command;
 };
 
 static inline bool client_is_suspended(const struct client *client)
@@ -141,18 +153,21 @@ void client_park(struct client *client);
  * there was no memory to replace that; then it can only be shut. */
 NODISCARD bool client_withdraw(struct client *client);
 
+/* Free one of its texts. */
+void client_free_text(struct client *client, struct client_owned *text);
+
 /* Free the buffers of a client that is shut, as far as the kernel does not read them. */
 void client_free_buffers(struct client *client);
 
 /* Bytes of its buffers, and of what it has not been told or has not told in full. */
 static inline size_t client_memory(const struct client *client)
 {
-    return client->input_capacity + client->outbox.chain.memory;
+    return client->input_capacity + client->outbox.chain.memory + client->text_bytes;
 }
 
 static inline size_t client_unsent(const struct client *client)
 {
-    return client->input_capacity + client->outbox.chain.bytes;
+    return client->input_capacity + client->outbox.chain.bytes + client->text_bytes;
 }
 
 /* Take in what arrived, with at most `bytes_max` of unread input. 0, -ENOMEM or -ENOBUFS. */
