@@ -255,14 +255,22 @@ ALWAYS_INLINE const char *piece(struct bytes string, size_t at, size_t size, cha
     return room;
 }
 
-// One block of the result, of up to BLOCK bytes.
-ALWAYS_INLINE void combine_block(enum bits_operation operation, const struct bytes *strings,
-                                 size_t count, size_t at, char *out, size_t size)
+struct combination {
+    enum bits_operation operation;
+    const struct bytes *strings;
+    size_t count;
+};
+
+// Bytes [at, at + size) of the result to `out`; up to BLOCK of them.
+ALWAYS_INLINE void combine_block(const struct combination *combination, size_t at, char *out,
+                                 size_t size)
 {
     enum { WORDS = BLOCK / sizeof(uint64_t) };
     uint64_t sum[WORDS];
     uint64_t other[WORDS]; // The first string, or what more than one has.
     char room[BLOCK];
+    enum bits_operation operation = combination->operation;
+    const struct bytes *strings = combination->strings;
     bool first_apart = operation == BITS_DIFF || operation == BITS_DIFF1 || operation == BITS_ANDOR;
     size_t words = (size + sizeof(uint64_t) - 1) / sizeof(uint64_t);
     size_t rounded = words * sizeof(uint64_t);
@@ -272,26 +280,24 @@ ALWAYS_INLINE void combine_block(enum bits_operation operation, const struct byt
     } else {
         memset(other, 0, rounded);
     }
-    for (size_t i = first_apart + (size_t)1; i < count; i++) {
+    for (size_t i = first_apart + (size_t)1; i < combination->count; i++) {
         add_by_operation(operation, sum, other, piece(strings[i], at, rounded, room), words);
     }
     finish_by_operation(operation, sum, other, words);
-    memcpy(out + at, sum, size);
+    memcpy(out, sum, size);
 }
 
-ALWAYS_INLINE void combine(enum bits_operation operation, const struct bytes *strings, size_t count,
-                           char *out, size_t size)
+ALWAYS_INLINE void combine(const struct combination *combination, char *out, size_t size)
 {
     for (size_t at = 0; at < size; at += BLOCK) {
-        combine_block(operation, strings, count, at, out, size - at < BLOCK ? size - at : BLOCK);
+        combine_block(combination, at, out + at, size - at < BLOCK ? size - at : BLOCK);
     }
 }
 
 #ifdef HAS_VARIANTS
-WITH_AVX2 static void combine_avx2(enum bits_operation operation, const struct bytes *strings,
-                                   size_t count, char *out, size_t size)
+WITH_AVX2 static void combine_avx2(const struct combination *combination, char *out, size_t size)
 {
-    combine(operation, strings, count, out, size);
+    combine(combination, out, size);
 }
 #endif
 
@@ -302,13 +308,15 @@ void bits_combine(enum bits_operation operation, const struct bytes *strings, si
     ASSERT(operation != BITS_NOT || count == 1);
     ASSERT((operation != BITS_DIFF && operation != BITS_DIFF1 && operation != BITS_ANDOR) ||
            count > 1);
+    const struct combination combination = {
+        .operation = operation, .strings = strings, .count = count};
 #ifdef HAS_VARIANTS
     if (__builtin_cpu_supports("avx2")) {
-        combine_avx2(operation, strings, count, out, size);
+        combine_avx2(&combination, out, size);
         return;
     }
 #endif
-    combine(operation, strings, count, out, size);
+    combine(&combination, out, size);
 }
 
 // ---- integers ----

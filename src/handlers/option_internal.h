@@ -26,7 +26,7 @@ enum { OPTION_EXPIRY = (1 << EXPIRY_UNITS) - 1 };
 /* Their rows, for a table of options; each excludes the others and `also`. */
 #define EXPIRY_OPTION(word_, unit, also)                                                           \
     {                                                                                              \
-        .word = word_, .flag = 1 << (unit), .values = 1,                                           \
+        .word = (word_), .flag = 1 << (unit), .values = 1,                                         \
         .excludes = (OPTION_EXPIRY ^ 1 << (unit)) | (also)                                         \
     }
 #define EXPIRY_OPTIONS(also)                                                                       \

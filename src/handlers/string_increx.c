@@ -23,7 +23,7 @@ enum increx_option {
 // Every option comes once at most.
 #define INCREX_EXPIRY(word_, unit)                                                                 \
     {                                                                                              \
-        .word = word_, .flag = 1 << (unit), .values = 1,                                           \
+        .word = (word_), .flag = 1 << (unit), .values = 1,                                         \
         .excludes = OPTION_EXPIRY | INCREX_PERSIST                                                 \
     }
 static const struct args_option increx_options[] = {

@@ -18,7 +18,7 @@ enum set_option {
 
 #define TEST_OPTION(word_, flag_)                                                                  \
     {                                                                                              \
-        .word = word_, .flag = flag_, .excludes = SET_CONDITIONS, .values = 1                      \
+        .word = (word_), .flag = (flag_), .excludes = SET_CONDITIONS, .values = 1                  \
     }
 static const struct args_option set_options[] = {
     {"NX", .flag = SET_NX, .excludes = SET_XX | SET_TESTS},

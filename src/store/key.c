@@ -340,28 +340,41 @@ static int link_absent(struct access *access, struct key *keys, struct staged *s
     return 0;
 }
 
+// The entry is to be put in the place of another, and has a deadline.
+static bool comes_with_deadline(const struct entry *staged)
+{
+    return staged != NULL && entry_has_deadline(staged);
+}
+
+// Take out of their heaps what push_deadlines has put in before the `count`-th.
+static void remove_deadlines(struct access *access, const struct key *keys,
+                             const struct staged *staged, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (comes_with_deadline(staged->entries[i])) {
+            heap_remove(heap_of(access, keys[i].hash), access->thread->pool,
+                        entry_node(staged->entries[i]));
+        }
+    }
+}
+
 /* Put the deadlines of the other entries into their heaps, beside those of what they
  * replace. 0, or -ENOMEM with nothing changed. */
 static int push_deadlines(struct access *access, struct key *keys, struct staged *staged)
 {
-    struct pool *pool = access->thread->pool;
     for (size_t i = 0; i < staged->count; i++) {
         struct entry *fresh = staged->entries[i];
-        if (fresh == NULL || !entry_has_deadline(fresh)) {
+        if (!comes_with_deadline(fresh)) {
             continue;
         }
         uint64_t deadline_ms = staged->options.deadline_ms;
         if (staged->options.keeps_deadline) {
             deadline_ms = entry_deadline_ms(find_staged(access, keys, staged, i));
         }
-        int error = heap_push(heap_of(access, keys[i].hash), pool, entry_node(fresh), deadline_ms);
+        int error = heap_push(heap_of(access, keys[i].hash), access->thread->pool,
+                              entry_node(fresh), deadline_ms);
         if (error < 0) {
-            while (i-- > 0) {
-                fresh = staged->entries[i];
-                if (fresh != NULL && entry_has_deadline(fresh)) {
-                    heap_remove(heap_of(access, keys[i].hash), pool, entry_node(fresh));
-                }
-            }
+            remove_deadlines(access, keys, staged, i);
             return error;
         }
     }

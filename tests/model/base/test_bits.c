@@ -18,14 +18,15 @@ static size_t random_size(struct random *random)
 }
 
 // Long runs of zeros or ones, with some bits between them.
-static void fill(struct random *random, char *data, size_t size)
+static void fill(struct random *random, char *out, size_t size)
 {
+    uint8_t *data = (uint8_t *)out;
     unsigned kind = (unsigned)random_below(random, 3);
     for (size_t i = 0; i < size; i++) {
-        data[i] = kind == 0 ? (char)random_next(random) : kind == 1 ? '\0' : '\xFF';
+        data[i] = kind == 0 ? (uint8_t)random_next(random) : kind == 1 ? 0 : UINT8_MAX;
     }
     for (uint64_t n = random_below(random, 3); n > 0 && size > 0; n--) {
-        data[random_below(random, size)] ^= (char)(1 << random_below(random, 8));
+        data[random_below(random, size)] ^= (uint8_t)(1U << random_below(random, 8));
     }
 }
 
