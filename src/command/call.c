@@ -90,12 +90,8 @@ static enum call_outcome answer_mistake(struct call *call)
     return CALL_DONE;
 }
 
-bool call_may_edit(struct call *call, struct waiter *waiter)
+bool call_may_edit_now(struct call *call, struct waiter *waiter)
 {
-    if (LIKELY((call->command->flags & COMMAND_EDITS) == 0 ||
-               !keyspace_has_walks(call->access.keyspace))) {
-        return true;
-    }
     call->access.counts_lookups = false;
     for (uint32_t i = 0; i < call->key_count; i++) {
         if (!keyspace_may_change(&call->access, &call->keys[i], waiter)) {
@@ -115,26 +111,35 @@ static bool is_refused(struct call *call)
     return call_is_mistake(call);
 }
 
-enum call_outcome call_begin(struct call *call, struct waiter *waiter)
+// Memory for what stores, and room for what was flushed. False: wait; or a mistake is set.
+static inline bool has_room(struct call *call, struct waiter *waiter)
 {
-    // One branch for all that is not as usual.
-    if (UNLIKELY(((uint32_t)call->mistake | call->session->refuses) != 0) && is_refused(call)) {
-        return CALL_DONE;
+    struct access *access = &call->access;
+    if ((call->command->flags & COMMAND_FLUSHES) != 0) {
+        return keyspace_may_flush(access, waiter);
     }
+    if (UNLIKELY(!access_has_memory(access, waiter))) {
+        return false;
+    }
+    if (UNLIKELY(access_ensure_database(access) < 0)) {
+        call->mistake = CALL_OUT_OF_MEMORY;
+    }
+    return true;
+}
+
+// Begin a call without a mistake.
+static inline enum call_outcome begin(struct call *call, struct waiter *waiter)
+{
     const struct command *command = call->command;
     struct access *access = &call->access;
     access_open(access, access->keyspace, access->thread, call->session->db, access->now_ms);
-    if ((command->flags & COMMAND_NEEDS_MEMORY) != 0) {
-        if (UNLIKELY(!access_has_memory(access, waiter))) {
+    if ((command->flags & (COMMAND_NEEDS_MEMORY | COMMAND_FLUSHES)) != 0) {
+        if (UNLIKELY(!has_room(call, waiter))) {
             return CALL_WAITS;
         }
-        if (UNLIKELY(access_ensure_database(access) < 0)) {
-            call->mistake = CALL_OUT_OF_MEMORY;
+        if (UNLIKELY(call_is_mistake(call))) {
             return CALL_DONE;
         }
-    }
-    if (UNLIKELY((command->flags & COMMAND_FLUSHES) != 0 && !keyspace_may_flush(access, waiter))) {
-        return CALL_WAITS;
     }
     if (UNLIKELY(!access_lock(access, call->shards, call->shard_count, waiter))) {
         return CALL_WAITS;
@@ -152,6 +157,17 @@ enum call_outcome call_begin(struct call *call, struct waiter *waiter)
     return CALL_DONE;
 }
 
+// Whether the handler is not to be run. One branch for all that is not as usual.
+static inline bool is_unusual(struct call *call)
+{
+    return UNLIKELY(((uint32_t)call->mistake | call->session->refuses) != 0) && is_refused(call);
+}
+
+enum call_outcome call_begin(struct call *call, struct waiter *waiter)
+{
+    return is_unusual(call) ? CALL_DONE : begin(call, waiter);
+}
+
 // In a group, do now what a handler left to the background.
 static void run_deferred_now(struct call *call)
 {
@@ -162,13 +178,11 @@ static void run_deferred_now(struct call *call)
     call->outcome = CALL_DONE;
 }
 
-enum call_outcome call_run(struct call *call, struct reply *reply)
+// Run the handler of a call without a mistake.
+static inline enum call_outcome run(struct call *call, struct reply *reply)
 {
     call->reply = reply;
     call->outcome = CALL_DONE;
-    if (UNLIKELY(call_is_mistake(call))) {
-        return answer_mistake(call);
-    }
     call->access.counts_lookups = (call->command->flags & COMMAND_READS) != 0;
     call->command->handler(call);
     if (UNLIKELY(call->outcome == CALL_DEFERRED && call->is_in_group)) {
@@ -177,22 +191,42 @@ enum call_outcome call_run(struct call *call, struct reply *reply)
     return call->outcome;
 }
 
+enum call_outcome call_run(struct call *call, struct reply *reply)
+{
+    if (call_is_mistake(call)) {
+        call->reply = reply;
+        return answer_mistake(call);
+    }
+    return run(call, reply);
+}
+
+static inline void end(struct call *call)
+{
+    access_check_told(&call->access);
+    access_unlock(&call->access, call->shards, call->shard_count);
+}
+
 void call_end(struct call *call)
 {
-    if (LIKELY(!call_is_mistake(call))) {
-        access_check_told(&call->access);
-        access_unlock(&call->access, call->shards, call->shard_count);
+    if (!call_is_mistake(call)) {
+        end(call);
     }
 }
 
 enum call_outcome call_execute(struct call *call, struct reply *reply, struct waiter *waiter)
 {
-    if (UNLIKELY(call_begin(call, waiter) == CALL_WAITS)) {
-        return CALL_WAITS;
+    if (!is_unusual(call)) {
+        if (UNLIKELY(begin(call, waiter) == CALL_WAITS)) {
+            return CALL_WAITS;
+        }
+        if (LIKELY(!call_is_mistake(call))) {
+            enum call_outcome outcome = run(call, reply);
+            end(call);
+            return outcome;
+        }
     }
-    enum call_outcome outcome = call_run(call, reply);
-    call_end(call);
-    return outcome;
+    call->reply = reply;
+    return answer_mistake(call);
 }
 
 void call_release(struct call *call, const struct call_context *context)

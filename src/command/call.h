@@ -151,9 +151,17 @@ static inline bool call_is_mistake(const struct call *call)
     return call->mistake != CALL_FINE;
 }
 
+/* The same as call_may_edit, looking at each value. */
+NODISCARD bool call_may_edit_now(struct call *call, struct waiter *waiter);
+
 /* Whether the values that the call edits, whose shards are locked, may be changed now. If not,
  * `waiter` is woken, once, when it is worth another try. */
-NODISCARD bool call_may_edit(struct call *call, struct waiter *waiter);
+static inline bool call_may_edit(struct call *call, struct waiter *waiter)
+{
+    return LIKELY((call->command->flags & COMMAND_EDITS) == 0 ||
+                  !keyspace_has_walks(call->access.keyspace)) ||
+           call_may_edit_now(call, waiter);
+}
 
 /* Begin, run and end a call by itself. */
 enum call_outcome call_execute(struct call *call, struct reply *reply, struct waiter *waiter);

@@ -72,8 +72,8 @@ void keyspace_prefetch_first(const struct keyspace *keyspace, struct key *keys, 
     }
 }
 
-void keyspace_prefetch_next(const struct keyspace *keyspace, struct key *keys, size_t count,
-                            size_t i)
+static PREFETCH_INLINE void prefetch_next(const struct keyspace *keyspace, struct key *keys,
+                                          size_t count, size_t i)
 {
     if (LIKELY(i + AHEAD_PAGES < count)) {
         prefetch_pages(keyspace, &keys[i + AHEAD_PAGES]);
@@ -89,6 +89,12 @@ void keyspace_prefetch_next(const struct keyspace *keyspace, struct key *keys, s
     }
 }
 
+void keyspace_prefetch_next(const struct keyspace *keyspace, struct key *keys, size_t count,
+                            size_t i)
+{
+    prefetch_next(keyspace, keys, count, i);
+}
+
 void keyspace_prefetch_many(const struct keyspace *keyspace, uint32_t db, struct key *keys,
                             size_t count, size_t i)
 {
@@ -102,5 +108,5 @@ void keyspace_prefetch_many(const struct keyspace *keyspace, uint32_t db, struct
     if (i + AHEAD_TABLE < count) {
         keyspace_prefetch_table(keyspace, db, &keys[i + AHEAD_TABLE]);
     }
-    keyspace_prefetch_next(keyspace, keys, count, i);
+    prefetch_next(keyspace, keys, count, i);
 }
