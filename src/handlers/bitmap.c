@@ -72,15 +72,7 @@ void handle_getbit(struct call *call)
     }
 }
 
-/* A range of BITCOUNT and BITPOS, as the client gave it. */
-struct range {
-    int64_t start;
-    int64_t end;
-    bool in_bits;
-};
-
-/* Read [start [end [BYTE | BIT]]]; what is missing stays. False: answered. */
-static bool read_range(struct args *args, struct range *range)
+bool bit_range_read(struct args *args, struct bit_range *range)
 {
     if (args_left(args) > 0 && !args_integer(args, &range->start)) {
         return false;
@@ -92,12 +84,11 @@ static bool read_range(struct args *args, struct range *range)
     if (!range->in_bits) {
         (void)args_take_word(args, "BYTE");
     }
-    return args_end(args);
+    return true;
 }
 
-/* The bits of a string that a range means; false: none. */
-static bool bits_of_range(const struct range *range, struct bytes string, uint64_t *first_out,
-                          uint64_t *last_out)
+bool bit_range_find(const struct bit_range *range, struct bytes string, uint64_t *first_out,
+                    uint64_t *last_out)
 {
     uint64_t size = string.size * (range->in_bits ? UINT64_C(8) : 1);
     if (!string_range(range->start, range->end, size, first_out, last_out)) {
@@ -119,9 +110,10 @@ static bool moves_for(struct call *call, uint64_t first, uint64_t last)
 void handle_bitcount(struct call *call)
 {
     struct args args = args_from(call, 2);
-    struct range range = {.end = -1};
+    struct bit_range range = {.end = -1};
     struct entry *entry;
-    if (!read_range(&args, &range) || !call_find(call, VALUE_STRING, &entry)) {
+    if (!bit_range_read(&args, &range) || !args_end(&args) ||
+        !call_find(call, VALUE_STRING, &entry)) {
         return;
     }
     struct entry_scratch scratch;
@@ -129,7 +121,7 @@ void handle_bitcount(struct call *call)
     uint64_t first;
     uint64_t last;
     if (string_range_is_backwards(range.start, range.end) ||
-        !bits_of_range(&range, string, &first, &last)) {
+        !bit_range_find(&range, string, &first, &last)) {
         reply_integer(call->reply, 0);
     } else if (!moves_for(call, first, last)) {
         reply_integer(call->reply, (int64_t)bits_count(string, first, last));
@@ -139,7 +131,7 @@ void handle_bitcount(struct call *call)
 void handle_bitpos(struct call *call)
 {
     struct args args = args_from(call, 2);
-    struct range range = {.end = -1};
+    struct bit_range range = {.end = -1};
     int64_t bit;
     struct entry *entry;
     if (!args_integer(&args, &bit)) {
@@ -150,7 +142,8 @@ void handle_bitpos(struct call *call)
         return;
     }
     bool has_end = args_left(&args) > 1;
-    if (!read_range(&args, &range) || !call_find(call, VALUE_STRING, &entry)) {
+    if (!bit_range_read(&args, &range) || !args_end(&args) ||
+        !call_find(call, VALUE_STRING, &entry)) {
         return;
     }
     if (entry == NULL) {
@@ -162,7 +155,7 @@ void handle_bitpos(struct call *call)
     uint64_t first;
     uint64_t last;
     uint64_t place;
-    if (!bits_of_range(&range, string, &first, &last)) {
+    if (!bit_range_find(&range, string, &first, &last)) {
         reply_integer(call->reply, -1);
     } else if (moves_for(call, first, last)) {
         return;

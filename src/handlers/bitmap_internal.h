@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/error.h"
-#include "command/call.h"
+#include "command/args.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,3 +15,17 @@
  * (answered). */
 NODISCARD bool bit_offset(struct call *call, uint32_t index, bool counts_fields, unsigned width,
                           uint64_t *offset_out);
+
+/* A range of BITCOUNT, BITPOS and BITRANGEINTARRAY, as the client gave it. */
+struct bit_range {
+    int64_t start;
+    int64_t end;
+    bool in_bits;
+};
+
+/* Read [start [end [BYTE | BIT]]]; what is missing stays. False: answered. */
+NODISCARD bool bit_range_read(struct args *args, struct bit_range *range);
+
+/* The bits of a string that a range means; false: none. */
+NODISCARD bool bit_range_find(const struct bit_range *range, struct bytes string,
+                              uint64_t *first_out, uint64_t *last_out);

@@ -63,3 +63,19 @@ bool string_test_is_long(const struct string_test *test, struct bytes string);
 /* Whether an entry passes, which is a string unless there is no condition; an absent key, NULL, is
  * equal to nothing. */
 bool string_test_passes(const struct string_test *test, const struct entry *entry);
+
+/* ---- strings that stay as they are without their shard's lock ---- */
+
+struct kept_string {
+    struct bytes bytes;
+    struct value *held; // NULL: it was copied.
+};
+
+/* How much room for a copy keeping the string at an entry takes. */
+size_t string_room(const struct entry *entry, struct bytes string);
+
+/* Keep it for a job: hold its block, or copy it to `room`. */
+void string_keep(struct call *call, const struct entry *entry, struct bytes string, char *room,
+                 struct kept_string *kept_out);
+
+void string_let_go(struct store_thread *thread, const struct kept_string *kept);

@@ -273,12 +273,6 @@ static void answer(struct reply *reply, const struct lcs_input *input, struct po
     lcs_free(&lcs, pool);
 }
 
-// A string that stays as it is without its shard's lock: held, or a copy behind the job.
-struct kept_string {
-    struct bytes bytes;
-    struct value *held;
-};
-
 struct lcs_job {
     struct lcs_options options;
     struct kept_string strings[2];
@@ -292,38 +286,22 @@ static void run_job(struct deferred *deferred, void *state)
     const struct lcs_input input = {
         .a = job->strings[0].bytes, .b = job->strings[1].bytes, .options = job->options};
     answer(deferred->reply, &input, thread->pool, true);
-    for (int i = 0; i < 2; i++) {
-        if (job->strings[i].held != NULL) {
-            keyspace_drop(thread, job->strings[i].held);
-        }
-    }
+    string_let_go(thread, &job->strings[0]);
+    string_let_go(thread, &job->strings[1]);
 }
 
 // Leave it to a background thread, which needs no locks.
 static void defer(struct call *call, const struct lcs_input *input, struct entry *const *entries)
 {
-    const struct bytes strings[] = {input->a, input->b};
-    size_t room = 0;
-    for (int i = 0; i < 2; i++) {
-        room += entry_encoding(entries[i]) == ENTRY_VALUE ? 0 : strings[i].size;
-    }
-    struct lcs_job *job = call_defer(call, run_job, sizeof(*job) + room);
+    size_t room = string_room(entries[0], input->a);
+    size_t size = sizeof(struct lcs_job) + room + string_room(entries[1], input->b);
+    struct lcs_job *job = call_defer(call, run_job, size);
     if (job == NULL) {
         return;
     }
     job->options = input->options;
-    char *at = job->room;
-    for (int i = 0; i < 2; i++) {
-        job->strings[i].bytes = strings[i];
-        if (entry_encoding(entries[i]) == ENTRY_VALUE) {
-            job->strings[i].held = entry_value(entries[i]);
-            keyspace_hold(call->access.thread, job->strings[i].held);
-        } else {
-            memcpy(at, strings[i].data, strings[i].size);
-            job->strings[i].bytes.data = at;
-            at += strings[i].size;
-        }
-    }
+    string_keep(call, entries[0], input->a, job->room, &job->strings[0]);
+    string_keep(call, entries[1], input->b, job->room + room, &job->strings[1]);
 }
 
 // False: a mistake (answered).

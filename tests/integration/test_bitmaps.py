@@ -1,6 +1,7 @@
 """Bitmaps: SETBIT GETBIT BITCOUNT BITPOS BITOP BITFIELD BITFIELD_RO."""
 
 import os
+import threading
 
 from harness import NOT_INTEGER, OK, SYNTAX, ServerCase, both_protocols, fastkv_only
 
@@ -135,6 +136,19 @@ class NewerBits(ServerCase):
                                   'BITOP', name.lower(), 'd', 'a')
         self.expect(2, 'BITOP', 'ONE', 'd', 'a')
 
+    def test_bitrangeintarray(self):
+        self.expect(OK, 'SET', 'k', b'\x81\x10')
+        self.expect([0, 7, 11], 'BITRANGEINTARRAY', 'k', 0, -1)
+        self.expect([7], 'BITRANGEINTARRAY', 'k', 1, 8, 'BIT')
+        self.expect([1, 2], 'BITRANGEINTARRAY', 'k', 0, -1, 'BYTE', 'ZEROS', 'LIMIT', 2)
+        self.expect([], 'BITRANGEINTARRAY', 'absent', 0, -1)
+        self.expect(0, 'SETBIT', 'long', 999_999, 1)
+        self.expect(list(range(999_999)), 'BITRANGEINTARRAY', 'long', 0, -1, 'ZEROS')
+        self.expect([999_999], 'BITRANGEINTARRAY', 'long', 0, -1)
+        self.expect_arity('bitrangeintarray', ['BITRANGEINTARRAY', 'k', 0])
+        self.c('ZADD', 'z', 1, 'm')
+        self.expect_wrongtype(['BITRANGEINTARRAY', 'z', 0, -1])
+
     def test_mistakes_come_before_the_key(self):
         self.expect_error(NOT_INTEGER, 'BITCOUNT', 'absent', 'x', 1)
         self.expect_error(SYNTAX, 'BITPOS', 'absent', 1, 0, 1, 'WORD')
@@ -156,3 +170,26 @@ class LongBitmaps(ServerCase):
         self.expect(0, 'SETBIT', 'zeros', 16_000_001, 1)
         self.expect(16_000_001, 'BITPOS', 'zeros', 1)
         self.expect(1, 'BITCOUNT', 'zeros', 16_000_000, 16_000_005, 'BIT')
+
+    def test_bits_are_set_while_others_count(self):
+        size = 2_000_000
+        self.expect(0, 'SETBIT', 'k', size * 8 - 1, 1)
+        writer, counter = self.client(), self.client()
+        counts = []
+
+        def count():
+            for _ in range(20):
+                counts.extend(counter.pipeline([['BITCOUNT', 'k'], ['BITOP', 'OR', 'd', 'k', 'k']] * 5))
+
+        thread = threading.Thread(target=count)
+        thread.start()
+        for first in range(0, 4000, 100):
+            self.assertEqual([0] * 100, writer.pipeline(
+                [['SETBIT', 'k', (first + i) * 3001, 1] for i in range(100)]))
+        thread.join()
+        ones = counts[::2]
+        self.assertEqual(sorted(ones), ones)
+        self.assertEqual({size}, set(counts[1::2]))
+        self.expect(4001, 'BITCOUNT', 'k')
+        self.expect(size, 'BITOP', 'OR', 'd', 'd', 'k')
+        self.expect(4001, 'BITCOUNT', 'd')

@@ -224,6 +224,24 @@ TEST(scans_answer_an_error)
     harness_destroy(h);
 }
 
+TEST(reads_of_strings_answer_an_error)
+{
+    struct harness *h = set_up();
+    pool_fail_after(h->thread->pool, 0);
+    EXPECT(h, "LCS b b", OUT_OF_MEMORY);
+    pool_fail_after(h->thread->pool, 1);
+    EXPECT(h, "LCS b b", OUT_OF_MEMORY);
+    EXPECT(h, "SETBIT long 50000 1", ":0\r\n");
+    pool_fail_after(h->thread->pool, 0);
+    EXPECT(h, "LCS long long LEN", OUT_OF_MEMORY);
+    pool_fail_after(h->background_thread->pool, 0);
+    EXPECT(h, "LCS long long", OUT_OF_MEMORY);
+    pool_fail_after(h->thread->pool, 0);
+    EXPECT(h, "BITRANGEINTARRAY long 0 -1 ZEROS", OUT_OF_MEMORY);
+    EXPECT(h, "LCS b b", "$13\r\ntext-and-more\r\n");
+    harness_destroy(h);
+}
+
 TEST(commands_of_many_keys_answer_an_error)
 {
     static const char *const lines[] = {"MGET a b n a b n a b n", "EXISTS a b n a b n a b n",

@@ -156,6 +156,28 @@ TEST(bitop_of_long_strings_works_in_place_and_not)
     harness_destroy(h);
 }
 
+TEST(bitrangeintarray_lists_places)
+{
+    struct harness *h = harness_create();
+    EXPECT(h, "SET k \"\\x81\\x10\"", "+OK\r\n");
+    EXPECT(h, "BITRANGEINTARRAY k 0 -1", "*3\r\n:0\r\n:7\r\n:11\r\n");
+    EXPECT(h, "BITRANGEINTARRAY k 1 1", "*1\r\n:11\r\n");
+    EXPECT(h, "BITRANGEINTARRAY k 7 -1 BIT LIMIT 1", "*1\r\n:7\r\n");
+    EXPECT(h, "BITRANGEINTARRAY k -6 -3 BIT ZEROS LIMIT 5", "*3\r\n:10\r\n:12\r\n:13\r\n");
+    EXPECT(h, "BITRANGEINTARRAY k 5 9", "*0\r\n");
+    EXPECT(h, "BITRANGEINTARRAY absent 0 -1 ZEROS", "*0\r\n");
+    EXPECT(h, "BITRANGEINTARRAY k 0 x", BAD_INTEGER);
+    EXPECT(h, "BITRANGEINTARRAY k 0 1 LIMIT", SYNTAX);
+    EXPECT(h, "BITRANGEINTARRAY k 0 1 ZEROS ZEROS", SYNTAX);
+    EXPECT(h, "BITRANGEINTARRAY k 0 1 LIMIT -1", "-ERR LIMIT can't be negative\r\n");
+    EXPECT(h, "SETBIT new 20000 1", ":0\r\n");
+    (void)harness_run(h, "BITRANGEINTARRAY new 0 -1 ZEROS");
+    ck_assert(h->was_deferred);
+    EXPECT(h, "ZADD z 1 a", ":1\r\n");
+    EXPECT(h, "BITRANGEINTARRAY z 0 -1", WRONG_TYPE);
+    harness_destroy(h);
+}
+
 TEST(bitfield_overflows_as_it_is_told)
 {
     struct harness *h = harness_create();
