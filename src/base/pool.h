@@ -86,6 +86,14 @@ bool depot_claim_upkeep(struct depot *depot);
  * error; then memory does not count as short, so that who allocates finds out. */
 void depot_upkeep(struct depot *depot);
 
+/* Whether somebody began to wait for memory, and nobody who was told so has called
+ * depot_relieve since. Cheap; any thread. */
+bool depot_claim_relief(struct depot *depot);
+
+/* As depot_upkeep, but only as much as ends a shortage: for a thread that runs while all cores
+ * are busy. */
+void depot_relieve(struct depot *depot);
+
 /* Whether what depot_upkeep got is nearly used up, so that an allocation may wait for the
  * kernel. Never before the first depot_upkeep: nobody would end it. Cheap; any thread. */
 bool depot_is_short(struct depot *depot);

@@ -119,6 +119,7 @@ struct chunk_store {
     _Atomic bool wants_upkeep;       // Spares are missing, or there are too many now.
     bool is_stocked;                 // The last depot_upkeep got enough.
     _Atomic bool is_short;           // It did, and few are left.
+    _Atomic bool wants_relief;       // Somebody waits for the end of that.
     struct wait_queue waiting;       // For enough.
 };
 

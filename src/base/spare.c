@@ -223,6 +223,28 @@ void depot_upkeep(struct depot *depot)
     }
 }
 
+void depot_relieve(struct depot *depot)
+{
+    struct chunk_store *store = &depot->chunks;
+    struct chunk *chunk = NULL;
+    // The other thread that calls depot_upkeep gets the rest.
+    while (stock(store, chunk) < SPARE_CHUNKS_LOW) {
+        chunk = chunk_map(true);
+        if (chunk == NULL) {
+            give_up(store);
+            return;
+        }
+        (void)sched_yield(); // Clearing it may have taken a worker's time.
+    }
+}
+
+bool depot_claim_relief(struct depot *depot)
+{
+    struct chunk_store *store = &depot->chunks;
+    return UNLIKELY(atomic_load_explicit(&store->wants_relief, memory_order_relaxed)) &&
+           atomic_exchange_explicit(&store->wants_relief, false, memory_order_relaxed);
+}
+
 bool depot_is_short(struct depot *depot)
 {
     return UNLIKELY(atomic_load_explicit(&depot->chunks.is_short, memory_order_relaxed));
@@ -232,6 +254,9 @@ void depot_await(struct depot *depot, struct waiter *waiter)
 {
     struct chunk_store *store = &depot->chunks;
     wait_queue_add(&store->waiting, waiter, WAIT_FOR_MEMORY);
+    atomic_store_explicit(&store->wants_relief, true, memory_order_relaxed);
+    // Release: who claims the upkeep sees that there is somebody to relieve.
+    atomic_store_explicit(&store->wants_upkeep, true, memory_order_release);
     if (!atomic_load(&store->is_short)) {
         wait_queue_wake(&store->waiting);
     }
@@ -241,7 +266,7 @@ bool depot_claim_upkeep(struct depot *depot)
 {
     struct chunk_store *store = &depot->chunks;
     return UNLIKELY(atomic_load_explicit(&store->wants_upkeep, memory_order_relaxed)) &&
-           atomic_exchange_explicit(&store->wants_upkeep, false, memory_order_relaxed);
+           atomic_exchange_explicit(&store->wants_upkeep, false, memory_order_acquire);
 }
 
 // ---- the surplus ----

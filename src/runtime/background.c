@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { BACKGROUND_NICE = 10 };
+enum { BACKGROUND_NICE = 10 }; // Of the threads that run long jobs.
 
 /* Jobs in the order of arrival. */
 struct queue {
@@ -80,7 +80,9 @@ static void *run_jobs(void *context)
 {
     struct start start = *(struct start *)context;
     free(context);
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
+    if (!start.runs_short) {
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
+    }
     struct job *job;
     pool_set_yielding(start.thread->pool);
     pool_offline(start.thread->pool);

@@ -4,7 +4,9 @@
  *
  * A few threads at a lower priority than the workers. Short jobs have a queue of their own and
  * a thread that does nothing else: others wait for what they free or answer, and three long
- * ones hold all other threads. Each queue is first come, first served.
+ * ones hold all other threads. That thread has a worker's priority, as with a lower one it
+ * would starve where all cores are busy; it yields every 25 us instead (pool_rest). Each queue
+ * is first come, first served.
  *
  * Ownership: a job is the caller's; run hands it on when it is done.
  * Threads:   background_post, any.

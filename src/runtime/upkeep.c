@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 /* With the priority of a worker it would, beside one that is busy, run every other tick of
- * 4 ms; with much less, writers would wait for it long where all cores are busy. */
+ * 4 ms. With less it starves where all cores are busy, and a thread that has lowered its
+ * priority may not raise it again: so a second one, at a worker's, gets what somebody waits for. */
 enum { UPKEEP_NICE = 10 };
 
 #define SECOND_NS           1000000000ull
@@ -20,9 +21,11 @@ struct upkeep {
     struct depot *depot;
     pthread_mutex_t lock; // Guards is_wanted and stops.
     pthread_cond_t ready;
+    pthread_cond_t relief;
     bool is_wanted;
+    bool is_urgent; // Somebody waits for memory.
     bool stops;
-    pthread_t thread;
+    pthread_t thread, relief_thread;
 };
 
 enum task { TASK_GET, TASK_RELEASE, TASK_STOP };
@@ -66,6 +69,46 @@ static void *run(void *context)
     }
 }
 
+// Whether there is something to do for who waits; false when it is time to end.
+static bool next_relief(struct upkeep *upkeep)
+{
+    (void)pthread_mutex_lock(&upkeep->lock);
+    while (!upkeep->is_urgent && !upkeep->stops) {
+        (void)pthread_cond_wait(&upkeep->relief, &upkeep->lock);
+    }
+    bool is_urgent = upkeep->is_urgent;
+    upkeep->is_urgent = false;
+    (void)pthread_mutex_unlock(&upkeep->lock);
+    return is_urgent;
+}
+
+static void *run_relief(void *context)
+{
+    struct upkeep *upkeep = context;
+    while (next_relief(upkeep)) {
+        depot_relieve(upkeep->depot);
+    }
+    return NULL;
+}
+
+static void end_thread(struct upkeep *upkeep, pthread_t thread)
+{
+    (void)pthread_mutex_lock(&upkeep->lock);
+    upkeep->is_wanted = upkeep->stops = true;
+    (void)pthread_cond_signal(&upkeep->ready);
+    (void)pthread_cond_signal(&upkeep->relief);
+    (void)pthread_mutex_unlock(&upkeep->lock);
+    (void)pthread_join(thread, NULL);
+}
+
+static void free_upkeep(struct upkeep *upkeep)
+{
+    (void)pthread_cond_destroy(&upkeep->ready);
+    (void)pthread_cond_destroy(&upkeep->relief);
+    (void)pthread_mutex_destroy(&upkeep->lock);
+    free(upkeep);
+}
+
 int upkeep_start(struct upkeep **upkeep_out, struct depot *depot)
 {
     struct upkeep *upkeep = calloc(1, sizeof(*upkeep));
@@ -82,31 +125,40 @@ int upkeep_start(struct upkeep **upkeep_out, struct depot *depot)
     (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&upkeep->ready, &clock);
     (void)pthread_condattr_destroy(&clock);
+    (void)pthread_cond_init(&upkeep->relief, NULL);
     int error = pthread_create(&upkeep->thread, NULL, run, upkeep);
     if (error != 0) {
-        (void)pthread_cond_destroy(&upkeep->ready);
-        (void)pthread_mutex_destroy(&upkeep->lock);
-        free(upkeep);
+        free_upkeep(upkeep);
+        return -error;
+    }
+    error = pthread_create(&upkeep->relief_thread, NULL, run_relief, upkeep);
+    if (error != 0) {
+        end_thread(upkeep, upkeep->thread);
+        free_upkeep(upkeep);
         return -error;
     }
     (void)pthread_setname_np(upkeep->thread, "fastkv-upkeep");
+    (void)pthread_setname_np(upkeep->relief_thread, "fastkv-relief");
     *upkeep_out = upkeep;
     return 0;
 }
 
-static void wake(struct upkeep *upkeep, bool stops)
+static __attribute__((noinline)) void wake(struct upkeep *upkeep)
 {
     (void)pthread_mutex_lock(&upkeep->lock);
     upkeep->is_wanted = true;
-    upkeep->stops = upkeep->stops || stops;
     (void)pthread_cond_signal(&upkeep->ready);
+    if (depot_claim_relief(upkeep->depot)) {
+        upkeep->is_urgent = true;
+        (void)pthread_cond_signal(&upkeep->relief);
+    }
     (void)pthread_mutex_unlock(&upkeep->lock);
 }
 
 void upkeep_request(struct upkeep *upkeep)
 {
     if (UNLIKELY(upkeep != NULL && depot_claim_upkeep(upkeep->depot))) {
-        wake(upkeep, false);
+        wake(upkeep);
     }
 }
 
@@ -115,9 +167,7 @@ void upkeep_stop(struct upkeep *upkeep)
     if (upkeep == NULL) {
         return;
     }
-    wake(upkeep, true);
-    (void)pthread_join(upkeep->thread, NULL);
-    (void)pthread_cond_destroy(&upkeep->ready);
-    (void)pthread_mutex_destroy(&upkeep->lock);
-    free(upkeep);
+    end_thread(upkeep, upkeep->relief_thread);
+    end_thread(upkeep, upkeep->thread);
+    free_upkeep(upkeep);
 }

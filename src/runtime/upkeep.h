@@ -5,7 +5,8 @@
  *                                                                 second while there is a surplus
  *
  * Both may take ms, and writers wait for the first when memory is short: it has a thread of
- * its own, so that it never stands behind long jobs.
+ * its own, so that it never stands behind long jobs, and a second one of higher priority for
+ * what somebody waits for already (depot_relieve).
  *
  * Threads: upkeep_request, any.
  */

@@ -108,6 +108,27 @@ TEST(without_memory_nobody_waits_for_it)
     depot_destroy(depot);
 }
 
+TEST(who_waits_is_relieved)
+{
+    struct depot *depot = depot_create();
+    struct test_sleeper sleeper = {.waiter = {.wake = wake}};
+    void *chunks[SPARE_CHUNKS];
+    depot_upkeep(depot);
+    unsigned count = use_up(depot, chunks);
+    ck_assert(!depot_claim_relief(depot)); // Nobody waits.
+    depot_await(depot, &sleeper.waiter);
+    ck_assert(depot_claim_upkeep(depot));
+    ck_assert(depot_claim_relief(depot));
+    ck_assert(!depot_claim_relief(depot));
+    depot_relieve(depot);
+    ck_assert(!depot_is_short(depot));
+    ck_assert_uint_eq(sleeper.woken, 1);
+    depot_relieve(depot); // Nothing is missing.
+    ck_assert_uint_eq(depot->chunks.huge.count, SPARE_CHUNKS_LOW);
+    give_back(depot, chunks, count);
+    depot_destroy(depot);
+}
+
 TEST(what_comes_back_ends_a_shortage)
 {
     struct depot *depot = depot_create();
