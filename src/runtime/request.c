@@ -50,16 +50,21 @@ static void run_request(struct job *base, struct store_thread *thread)
 {
     struct request_job *job = CONTAINER_OF(base, struct request_job, job);
     struct worker *worker = job->worker;
-    struct call_context context = worker->context;
+    // The worker changes the rest of its own meanwhile.
+    struct call_context context = {
+        .commands = worker->context.commands,
+        .keyspace = worker->context.keyspace,
+        .server = worker->context.server,
+        .job_header_size = worker->context.job_header_size,
+        .thread = thread,
+    };
     struct chain_sink sink;
     struct reply reply;
     uint64_t started_ns = clock_monotonic_ns();
     chain_sink_open(&sink, &job->chain, thread,
                     counter_read(&worker->services->limits->output_bytes_max));
     reply_init(&reply, &sink.sink, job->session.protocol);
-    context.thread = thread;
     context.now_ms = clock_wall_ms();
-    context.space = (struct key_space){0};
     size_t memory_size = job->argc * sizeof(struct bytes) + job->text_size;
     char *memory = pool_alloc(thread->pool, MEMORY_JOB, memory_size);
     if (memory != NULL) {
