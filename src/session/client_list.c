@@ -29,7 +29,7 @@ int client_set_text(struct client *client, enum client_text which, struct bytes 
 static unsigned chain_length(const struct chain *chain)
 {
     unsigned count = 0;
-    for (const struct chunk *chunk = chain->first; chunk != NULL; chunk = chunk->next) {
+    for (const struct piece *piece = chain->first; piece != NULL; piece = piece->next) {
         count++;
     }
     return count;

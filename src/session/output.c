@@ -3,79 +3,79 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { CHUNK_SIZE_MIN = 4 * 1024, CHUNK_SIZE_MAX = POOL_CLASS_MAX };
+enum { PIECE_SIZE_MIN = 4 * 1024, PIECE_SIZE_MAX = POOL_CLASS_MAX };
 
-// ---- chunks ----
+// ---- pieces ----
 
-static struct chunk *chunk_create(struct pool *pool, size_t capacity)
+static struct piece *piece_create(struct pool *pool, size_t capacity)
 {
-    struct chunk *chunk = pool_alloc(pool, MEMORY_OUTPUT, sizeof(*chunk) + capacity);
-    if (chunk != NULL) {
-        *chunk = (struct chunk){.capacity = capacity, .data = (char *)(chunk + 1)};
+    struct piece *piece = pool_alloc(pool, MEMORY_OUTPUT, sizeof(*piece) + capacity);
+    if (piece != NULL) {
+        *piece = (struct piece){.capacity = capacity, .data = (char *)(piece + 1)};
     }
-    return chunk;
+    return piece;
 }
 
-static void chunk_destroy(struct chunk *chunk, struct store_thread *thread)
+static void piece_destroy(struct piece *piece, struct store_thread *thread)
 {
-    if (chunk->owner != NULL) {
-        keyspace_drop(thread, chunk->owner);
+    if (piece->owner != NULL) {
+        keyspace_drop(thread, piece->owner);
     }
-    pool_free(thread->pool, MEMORY_OUTPUT, chunk, sizeof(*chunk) + chunk->capacity);
+    pool_free(thread->pool, MEMORY_OUTPUT, piece, sizeof(*piece) + piece->capacity);
 }
 
-static size_t chunk_memory(const struct chunk *chunk)
+static size_t chunk_memory(const struct piece *piece)
 {
-    return sizeof(*chunk) + chunk->capacity;
+    return sizeof(*piece) + piece->capacity;
 }
 
-static char *chunk_end(struct chunk *chunk)
+static char *piece_end(struct piece *piece)
 {
-    return (char *)(chunk + 1) + chunk->size;
+    return (char *)(piece + 1) + piece->size;
 }
 
-static size_t chunk_room(const struct chunk *chunk)
+static size_t piece_room(const struct piece *piece)
 {
-    return chunk == NULL || chunk->owner != NULL ? 0 : chunk->capacity - chunk->size;
+    return piece == NULL || piece->owner != NULL ? 0 : piece->capacity - piece->size;
 }
 
-static void chain_push(struct chain *chain, struct chunk *chunk)
+static void chain_push(struct chain *chain, struct piece *piece)
 {
     if (chain->last != NULL) {
-        chain->last->next = chunk;
+        chain->last->next = piece;
     } else {
-        chain->first = chunk;
+        chain->first = piece;
     }
-    chain->last = chunk;
-    chain->bytes += chunk->size;
-    chain->memory += chunk_memory(chunk);
+    chain->last = piece;
+    chain->bytes += piece->size;
+    chain->memory += chunk_memory(piece);
 }
 
-// Add an empty chunk with room for `size` bytes; chunks grow with the chain. 0 or -ENOMEM.
+// Add an empty piece with room for `size` bytes; pieces grow with the chain. 0 or -ENOMEM.
 static int chain_grow(struct chain *chain, struct store_thread *thread, size_t size)
 {
-    size_t capacity = chain->bytes < CHUNK_SIZE_MIN   ? CHUNK_SIZE_MIN
-                      : chain->bytes > CHUNK_SIZE_MAX ? CHUNK_SIZE_MAX
+    size_t capacity = chain->bytes < PIECE_SIZE_MIN   ? PIECE_SIZE_MIN
+                      : chain->bytes > PIECE_SIZE_MAX ? PIECE_SIZE_MAX
                                                       : chain->bytes;
-    capacity -= sizeof(struct chunk);
-    struct chunk *chunk = chunk_create(thread->pool, capacity < size ? size : capacity);
-    if (chunk == NULL) {
+    capacity -= sizeof(struct piece);
+    struct piece *piece = piece_create(thread->pool, capacity < size ? size : capacity);
+    if (piece == NULL) {
         return -ENOMEM;
     }
-    chain_push(chain, chunk);
+    chain_push(chain, piece);
     return 0;
 }
 
 int chain_append(struct chain *chain, struct store_thread *thread, struct bytes bytes)
 {
-    if (chunk_room(chain->last) < bytes.size) {
+    if (piece_room(chain->last) < bytes.size) {
         int error = chain_grow(chain, thread, bytes.size);
         if (error < 0) {
             return error;
         }
     }
     if (bytes.size > 0) {
-        memcpy(chunk_end(chain->last), bytes.data, bytes.size);
+        memcpy(piece_end(chain->last), bytes.data, bytes.size);
         chain->last->size += bytes.size;
         chain->bytes += bytes.size;
     }
@@ -85,47 +85,47 @@ int chain_append(struct chain *chain, struct store_thread *thread, struct bytes 
 int chain_prepend(struct chain *chain, struct store_thread *thread, struct bytes bytes)
 {
     ASSERT(chain->sent == 0);
-    struct chunk *chunk = chunk_create(thread->pool, bytes.size);
-    if (chunk == NULL) {
+    struct piece *piece = piece_create(thread->pool, bytes.size);
+    if (piece == NULL) {
         return -ENOMEM;
     }
-    memcpy(chunk_end(chunk), bytes.data, bytes.size);
-    chunk->size = bytes.size;
-    chunk->next = chain->first;
-    chain->first = chunk;
+    memcpy(piece_end(piece), bytes.data, bytes.size);
+    piece->size = bytes.size;
+    piece->next = chain->first;
+    chain->first = piece;
     if (chain->last == NULL) {
-        chain->last = chunk;
+        chain->last = piece;
     }
     chain->bytes += bytes.size;
-    chain->memory += chunk_memory(chunk);
+    chain->memory += chunk_memory(piece);
     return 0;
 }
 
-/* Put a copy of `bytes` in behind the first `keep` bytes of the chunk. Those behind it move: a
- * little if there is room, to a chunk of their own otherwise. 0 or -ENOMEM. */
-static int chunk_insert(struct chain *chain, struct chunk *chunk, struct store_thread *thread,
+/* Put a copy of `bytes` in behind the first `keep` bytes of the piece. Those behind it move: a
+ * little if there is room, to a piece of their own otherwise. 0 or -ENOMEM. */
+static int chunk_insert(struct chain *chain, struct piece *piece, struct store_thread *thread,
                         size_t keep, struct bytes bytes)
 {
-    size_t rest = chunk->size - keep;
-    ASSERT(chunk->owner == NULL || rest == 0); // A lent value is one write.
-    if (chunk_room(chunk) >= bytes.size) {
-        chunk->size += bytes.size;
-        char *at = chunk_end(chunk) - rest;
+    size_t rest = piece->size - keep;
+    ASSERT(piece->owner == NULL || rest == 0); // A lent value is one write.
+    if (piece_room(piece) >= bytes.size) {
+        piece->size += bytes.size;
+        char *at = piece_end(piece) - rest;
         memmove(at, at - bytes.size, rest);
         memcpy(at - bytes.size, bytes.data, bytes.size);
     } else {
-        struct chunk *tail = chunk_create(thread->pool, bytes.size + rest);
+        struct piece *tail = piece_create(thread->pool, bytes.size + rest);
         if (tail == NULL) {
             return -ENOMEM;
         }
-        char *at = chunk_end(tail);
+        char *at = piece_end(tail);
         memcpy(at, bytes.data, bytes.size);
-        memcpy(at + bytes.size, chunk->data + keep, rest);
+        memcpy(at + bytes.size, piece->data + keep, rest);
         tail->size = bytes.size + rest;
-        tail->next = chunk->next;
-        chunk->next = tail;
-        chunk->size = keep;
-        chain->last = chain->last == chunk ? tail : chain->last;
+        tail->next = piece->next;
+        piece->next = tail;
+        piece->size = keep;
+        chain->last = chain->last == piece ? tail : chain->last;
         chain->memory += chunk_memory(tail);
     }
     chain->bytes += bytes.size;
@@ -142,13 +142,13 @@ static int chain_insert(struct chain *chain, struct store_thread *thread, size_t
     if (keep == 0) {
         return chain_prepend(chain, thread, bytes);
     }
-    // The chunk with the byte before the place, perhaps a sent one.
-    struct chunk *chunk = chain->first;
-    while (keep > chunk->size) {
-        keep -= chunk->size;
-        chunk = chunk->next;
+    // The piece with the byte before the place, perhaps a sent one.
+    struct piece *piece = chain->first;
+    while (keep > piece->size) {
+        keep -= piece->size;
+        piece = piece->next;
     }
-    return chunk_insert(chain, chunk, thread, keep, bytes);
+    return chunk_insert(chain, piece, thread, keep, bytes);
 }
 
 void chain_splice(struct chain *chain, struct chain *tail)
@@ -173,12 +173,12 @@ unsigned chain_parts(const struct chain *chain, struct iovec *parts, unsigned pa
     unsigned count = 0;
     size_t skip = chain->sent;
     size_t bytes = 0;
-    for (const struct chunk *chunk = chain->first;
-         chunk != NULL && count < parts_max && bytes < bytes_max; chunk = chunk->next) {
-        size_t size = chunk->size - skip;
+    for (const struct piece *piece = chain->first;
+         piece != NULL && count < parts_max && bytes < bytes_max; piece = piece->next) {
+        size_t size = piece->size - skip;
         size = size < bytes_max - bytes ? size : bytes_max - bytes;
         if (size > 0) {
-            parts[count++] = part_of_bytes(bytes_make(chunk->data + skip, size));
+            parts[count++] = part_of_bytes(bytes_make(piece->data + skip, size));
         }
         bytes += size;
         skip = 0;
@@ -192,23 +192,23 @@ void chain_consume(struct chain *chain, struct store_thread *thread, size_t byte
     chain->bytes -= bytes;
     chain->sent += bytes;
     while (chain->first != NULL && chain->sent >= chain->first->size) {
-        struct chunk *chunk = chain->first;
-        chain->sent -= chunk->size;
-        chain->memory -= chunk_memory(chunk);
-        chain->first = chunk->next;
+        struct piece *piece = chain->first;
+        chain->sent -= piece->size;
+        chain->memory -= chunk_memory(piece);
+        chain->first = piece->next;
         if (chain->first == NULL) {
             chain->last = NULL;
         }
-        chunk_destroy(chunk, thread);
+        piece_destroy(piece, thread);
     }
 }
 
 void chain_clear(struct chain *chain, struct store_thread *thread)
 {
     while (chain->first != NULL) {
-        struct chunk *chunk = chain->first;
-        chain->first = chunk->next;
-        chunk_destroy(chunk, thread);
+        struct piece *piece = chain->first;
+        chain->first = piece->next;
+        piece_destroy(piece, thread);
     }
     *chain = (struct chain){0};
 }
@@ -220,12 +220,12 @@ static struct chain_sink *chain_sink_of(struct sink *sink)
     return (struct chain_sink *)(void *)sink;
 }
 
-// Count what was written into the last chunk since the sink got its room.
+// Count what was written into the last piece since the sink got its room.
 static void settle(struct chain_sink *sink)
 {
-    struct chunk *last = sink->chain->last;
+    struct piece *last = sink->chain->last;
     if (last != NULL && sink->sink.at != NULL) {
-        size_t written = (size_t)(sink->sink.at - chunk_end(last));
+        size_t written = (size_t)(sink->sink.at - piece_end(last));
         last->size += written;
         sink->chain->bytes += written;
     }
@@ -239,14 +239,14 @@ static int chain_more(struct sink *base, size_t size)
     if (sink->chain->bytes + size > sink->bytes_max) {
         return -ENOBUFS;
     }
-    if (chunk_room(sink->chain->last) < size) {
+    if (piece_room(sink->chain->last) < size) {
         int error = chain_grow(sink->chain, sink->thread, size);
         if (error < 0) {
             return error;
         }
     }
-    base->at = chunk_end(sink->chain->last);
-    base->end = base->at + chunk_room(sink->chain->last);
+    base->at = piece_end(sink->chain->last);
+    base->end = base->at + piece_room(sink->chain->last);
     return 0;
 }
 
@@ -254,26 +254,26 @@ static int chain_lend(struct sink *base, struct bytes bytes, void *owner)
 {
     struct chain_sink *sink = chain_sink_of(base);
     settle(sink);
-    struct chunk *chunk = NULL;
+    struct piece *piece = NULL;
     if (sink->chain->bytes + bytes.size <= sink->bytes_max) {
-        chunk = chunk_create(sink->thread->pool, 0);
+        piece = piece_create(sink->thread->pool, 0);
     }
-    if (chunk == NULL) {
+    if (piece == NULL) {
         keyspace_drop(sink->thread, owner);
         base->failed = true;
         return -ENOMEM;
     }
-    chunk->data = bytes.data;
-    chunk->size = bytes.size;
-    chunk->owner = owner;
-    chain_push(sink->chain, chunk);
+    piece->data = bytes.data;
+    piece->size = bytes.size;
+    piece->owner = owner;
+    chain_push(sink->chain, piece);
     return 0;
 }
 
 static size_t chain_place(const struct sink *base)
 {
     const struct chain_sink *sink = (const struct chain_sink *)(const void *)base;
-    size_t unsettled = base->at == NULL ? 0 : (size_t)(base->at - chunk_end(sink->chain->last));
+    size_t unsettled = base->at == NULL ? 0 : (size_t)(base->at - piece_end(sink->chain->last));
     return sink->chain->bytes + unsettled;
 }
 

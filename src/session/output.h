@@ -5,13 +5,13 @@
  *   chain    per connection: what the kernel did not take at once, what did not
  *            fit into the arena, and long values lent by reference
  *
- *   chain:  first ──> chunk ──> chunk ──> chunk (lent: bytes of a value it holds)
+ *   chain:  first ──> piece ──> piece ──> piece (lent: bytes of a value it holds)
  *                     ▲ sent bytes come off the front
  *
  * Replies go through a sink that writes into the arena as long as the connection's
  * chain is empty and there is room, and into the chain from then on.
  *
- * Ownership: a chunk is the chain's; a lent chunk holds one reference to its value.
+ * Ownership: a piece is the chain's; a lent piece holds one reference to its value.
  * Threads:   the worker that owns the connection; a background job fills a chain of
  *            its own and hands it over.
  */
@@ -26,8 +26,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-struct chunk {
-    struct chunk *next;
+struct piece {
+    struct piece *next;
     size_t size;         // Bytes written.
     size_t capacity;     // Bytes behind the header; 0 for lent ones.
     const char *data;    // Where the bytes are.
@@ -35,10 +35,10 @@ struct chunk {
 };
 
 struct chain {
-    struct chunk *first, *last;
-    size_t sent;   // Bytes of the first chunk that are gone.
+    struct piece *first, *last;
+    size_t sent;   // Bytes of the first piece that are gone.
     size_t bytes;  // Still to be sent.
-    size_t memory; // Bytes of the chunks, without what is lent.
+    size_t memory; // Bytes of the pieces, without what is lent.
 };
 
 /* Replies into a chain alone: what background jobs write to. */

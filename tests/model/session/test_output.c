@@ -119,14 +119,14 @@ static void check(struct model *m)
     size_t at = m->run.size;
     size_t memory = 0;
     size_t skip = m->chain.sent;
-    for (const struct chunk *chunk = m->chain.first; chunk != NULL; chunk = chunk->next) {
-        ASSERT(at + chunk->size - skip <= m->size);
-        ASSERT(memcmp(m->expected + at, chunk->data + skip, chunk->size - skip) == 0);
-        ASSERT(chunk->owner != NULL || chunk->size <= chunk->capacity);
-        ASSERT(chunk->next != NULL || chunk == m->chain.last);
-        at += chunk->size - skip;
+    for (const struct piece *piece = m->chain.first; piece != NULL; piece = piece->next) {
+        ASSERT(at + piece->size - skip <= m->size);
+        ASSERT(memcmp(m->expected + at, piece->data + skip, piece->size - skip) == 0);
+        ASSERT(piece->owner != NULL || piece->size <= piece->capacity);
+        ASSERT(piece->next != NULL || piece == m->chain.last);
+        at += piece->size - skip;
         skip = 0;
-        memory += sizeof(*chunk) + chunk->capacity;
+        memory += sizeof(*piece) + piece->capacity;
     }
     ASSERT(at == m->size && memory == m->chain.memory);
 }
