@@ -57,7 +57,7 @@ class FlushesInARow(ServerCase):
             rounds += self.REQUESTS
         return rounds
 
-    def check(self, commands, growth_max):
+    def check(self, commands, growth_max, rest_max=16 * MIB):
         before = self.server.memory()
         clients = [self.client() for _ in range(3)]
         with Watch(self.server) as watch:
@@ -68,7 +68,7 @@ class FlushesInARow(ServerCase):
             for thread in threads:
                 thread.join()
         self.assertLess(watch.growth, growth_max, 'while it was flushed')
-        wait_until(lambda: self.server.memory() < before + 16 * MIB, 10,
+        wait_until(lambda: self.server.memory() < before + rest_max, 10,
                    'the memory to be returned')
 
     def test_of_one_database(self):
@@ -88,7 +88,8 @@ class FlushesInARow(ServerCase):
         values = [(f'k{i}', 'v' * 1000) for i in range(scaled(5000))]
         fill = ('MSET', *[word for pair in values for word in pair])
         self.REQUESTS = 2
-        self.check([fill, ('FLUSHALL',)], 256 * MIB)
+        # Up to 16 spare chunks of 2 MiB stay, and what malloc keeps of buffers of 5 MB.
+        self.check([fill, ('FLUSHALL',)], 256 * MIB, rest_max=48 * MIB)
 
 
 @unittest.skipIf(is_sanitized(), 'memory of a sanitizer build says nothing')
