@@ -444,7 +444,7 @@ static bool multiply_decimal(uint64_t digits, int exponent, double *value_out)
 
 /* Everything else: hex floats, infinities, long decimals, the ends of the range. Reads
  * in the process's locale, which FastKV leaves at "C". */
-static bool parse_slowly(struct bytes text, double *value_out)
+static bool parse_slowly(struct bytes text, bool clamps, double *value_out)
 {
     unsigned char first = (unsigned char)text.data[0];
     if (first <= ' ') {
@@ -459,14 +459,14 @@ static bool parse_slowly(struct bytes text, double *value_out)
     if ((size_t)(end - copy) != text.size || isnan(value)) {
         return false;
     }
-    if (errno == ERANGE && (isinf(value) || value == 0)) {
+    if (!clamps && errno == ERANGE && (isinf(value) || value == 0)) {
         return false;
     }
     *value_out = value;
     return true;
 }
 
-bool number_parse_double(struct bytes text, double *value_out)
+static inline bool parse_double(struct bytes text, bool clamps, double *value_out)
 {
     static const double small[23] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                      1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
@@ -476,7 +476,7 @@ bool number_parse_double(struct bytes text, double *value_out)
     }
     struct scanned scanned;
     if (!scan_decimal(text, &scanned)) {
-        return parse_slowly(text, value_out);
+        return parse_slowly(text, clamps, value_out);
     }
     double value;
     if (scanned.digits == 0) {
@@ -488,8 +488,18 @@ bool number_parse_double(struct bytes text, double *value_out)
         value = scanned.exponent < 0 ? value / small[-scanned.exponent]
                                      : value * small[scanned.exponent];
     } else if (!multiply_decimal(scanned.digits, scanned.exponent, &value)) {
-        return parse_slowly(text, value_out);
+        return parse_slowly(text, clamps, value_out);
     }
     *value_out = scanned.negative ? -value : value;
     return true;
+}
+
+bool number_parse_double(struct bytes text, double *value_out)
+{
+    return parse_double(text, false, value_out);
+}
+
+bool number_parse_bound(struct bytes text, double *value_out)
+{
+    return parse_double(text, true, value_out);
 }

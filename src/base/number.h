@@ -37,6 +37,10 @@ bool number_parse_unsigned(struct bytes text, uint64_t *value_out);
  * False otherwise, *value_out untouched. */
 bool number_parse_double(struct bytes text, double *value_out);
 
+/* The same for the bound of a range: beyond the ends of a double's range it becomes an infinity
+ * or zero. */
+bool number_parse_bound(struct bytes text, double *value_out);
+
 /* Read a whole number for INCRBYFLOAT: as number_parse_double, with the precision and the range
  * of a long double. False otherwise, *value_out untouched. */
 bool number_parse_long(struct bytes text, long double *value_out);

@@ -88,7 +88,7 @@ static bool parse_score_bound(struct bytes text, double *score_out, bool *exclud
     if (*excluded_out) {
         text = bytes_make(text.data + 1, text.size - 1);
     }
-    return number_parse_double(text, score_out);
+    return number_parse_bound(text, score_out);
 }
 
 static bool parse_score_range(struct call *call, struct bytes min, struct bytes max,

@@ -392,3 +392,15 @@ TEST(a_set_is_not_reserved_for_ever)
     ck_assert(!keyspace_has_walks(h->keyspace));
     harness_destroy(h);
 }
+
+TEST(bounds_beyond_a_double_are_its_ends)
+{
+    struct harness *h = harness_create();
+    EXPECT(h, "ZADD z -1 a 0 b 1 c", ":3\r\n");
+    EXPECT(h, "ZCOUNT z -1e400 1e400", ":3\r\n");
+    EXPECT(h, "ZCOUNT z (1e-400 1e400", ":1\r\n");
+    EXPECT(h, "ZCOUNT z 1e400 1e400", ":0\r\n");
+    EXPECT(h, "ZCOUNT z 1e400x 1e400", "-ERR min or max is not a float\r\n");
+    EXPECT(h, "ZADD z 1e400 d", "-ERR value is not a valid float\r\n"); // A score is not one.
+    harness_destroy(h);
+}
