@@ -274,6 +274,7 @@ static __attribute__((noinline)) void *obtain_large(struct pool *pool, enum memo
 {
     void *block = malloc(size);
     if (UNLIKELY(block == NULL) && tag_is_passing(tag) && size <= CHUNK_SIZE) {
+        // cppcheck-suppress memleak ; block is NULL here
         block = chunk_borrow_reserved(&pool->depot->chunks);
     }
     return block;

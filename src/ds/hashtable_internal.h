@@ -73,7 +73,10 @@ static inline struct level level_of(const struct hashtable *table, uint64_t hash
 {
     struct level levels[LEVELS_MAX];
     unsigned count = levels_of(table, hash, levels);
-    return count == 0 ? (struct level){.directory = NULL} : levels[count - 1];
+    if (count == 0) {
+        return (struct level){.directory = NULL};
+    }
+    return levels[count - 1];
 }
 
 /* Whether `position`, the end of a segment below the directory, ends it too. */
@@ -192,9 +195,11 @@ struct chain_walk {
 static inline struct chain_walk chain_begin(struct hashtable_segment segment)
 {
     uint32_t count = chain_count(segment);
-    return count == 0 ? (struct chain_walk){.page = NULL}
-                      : (struct chain_walk){.page = *chain_first(segment),
-                                            .left = (count - 1) % CHAIN_SLOTS + 1};
+    if (count == 0) {
+        return (struct chain_walk){.page = NULL};
+    }
+    return (struct chain_walk){.page = *chain_first(segment),
+                               .left = (count - 1) % CHAIN_SLOTS + 1};
 }
 
 /* The next slot; NULL at the end. */

@@ -36,7 +36,7 @@ static void set_up(struct model *m, const char *test)
         .databases = 1,
         .threads = 1,
         .tenders = 1,
-        .secret = {{1, 2}},
+        .secret = {.sip = {1, 2}},
         .wake = no_wake,
     };
     *m = (struct model){.random = seed_random(test)};

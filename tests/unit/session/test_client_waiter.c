@@ -85,7 +85,7 @@ static void *wake_each_round(void *context)
 
 TEST(leaving_and_waking_at_the_same_time_frees_once)
 {
-    struct race race = {0};
+    static struct race race; // Zeroed.
     struct mailbox mailbox;
     pthread_t thread;
     ck_assert_int_eq(mailbox_open(&mailbox), 0);
