@@ -66,7 +66,7 @@ static void set_lower(char *to, const char *text)
 {
     size_t i = 0;
     for (; text[i] != '\0' && i < USAGE_NAME_MAX - 1; i++) {
-        to[i] = (char)tolower(text[i]);
+        to[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + ('a' - 'A') : text[i]);
     }
     to[i] = '\0';
 }

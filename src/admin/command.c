@@ -85,6 +85,7 @@ static struct key_places key_places(const struct command *command)
     for (uint32_t i = 0; i < command->spec_count; i++) {
         const struct key_spec *spec = &command->key_specs[i];
         int last = spec->last < 0 ? spec->last : spec->from + spec->last;
+        // NOLINTNEXTLINE(bugprone-branch-clone): two reasons for the same.
         if (!is_plain_range(spec)) {
             places.are_movable = true;
         } else if (places.first == 0) {

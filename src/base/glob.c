@@ -242,14 +242,14 @@ enum glob_outcome glob_match(const struct glob *glob, struct bytes text, uint64_
 
 // ---- without compiling ----
 
-static char fold(char c)
+static unsigned char fold(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 static bool class_has_caseless(const uint64_t class[4], char c, bool excludes)
 {
-    bool lower = class_has(class, (unsigned char)fold(c));
+    bool lower = class_has(class, fold(c));
     bool upper = c >= 'a' && c <= 'z' ? class_has(class, (unsigned char)(c - 'a' + 'A'))
                                       : class_has(class, (unsigned char)c);
     return excludes ? lower && upper : lower || upper;

@@ -29,7 +29,7 @@ static inline __m128i round_key(const struct hash_secret *secret, size_t i)
     return _mm_load_si128((const __m128i *)(const void *)secret->aes_rounds[i]);
 }
 
-WITH_AES static inline __m128i encrypt(const struct hash_secret *secret, __m128i block)
+WITH_AES static inline __m128i encrypt_block(const struct hash_secret *secret, __m128i block)
 {
     block = _mm_xor_si128(block, round_key(secret, 0));
     for (size_t i = 1; i < HASH_AES_ROUND_KEYS - 1; i++) {
@@ -57,10 +57,10 @@ WITH_AES uint64_t hash_aes(const struct hash_secret *secret, struct bytes input)
     if (input.size <= BLOCK) {
         block = last_block(secret, input.data, input.size);
     } else {
-        block = encrypt(secret, load_block(input.data));
+        block = encrypt_block(secret, load_block(input.data));
         block = _mm_xor_si128(block, last_block(secret, input.data + BLOCK, input.size - BLOCK));
     }
-    return (uint64_t)_mm_cvtsi128_si64(encrypt(secret, block));
+    return (uint64_t)_mm_cvtsi128_si64(encrypt_block(secret, block));
 }
 
 bool hash_aes_is_there(void)
@@ -105,7 +105,7 @@ WITH_AES void hash_aes_expand(struct hash_secret *secret, const uint64_t key[2])
     keys[9] = next_round_key(keys[8], _mm_aeskeygenassist_si128(keys[8], 0x1b));
     keys[10] = next_round_key(keys[9], _mm_aeskeygenassist_si128(keys[9], 0x36));
     memcpy(secret->aes_rounds, keys, sizeof(secret->aes_rounds));
-    __m128i zeros = encrypt(secret, _mm_setzero_si128());
+    __m128i zeros = encrypt_block(secret, _mm_setzero_si128());
     unsigned char bytes[BLOCK];
     memcpy(bytes, &zeros, sizeof(bytes));
     double_block(secret->aes_last[0], bytes);

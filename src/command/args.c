@@ -40,9 +40,9 @@ static const struct args_option *find_option(const struct args *args,
 {
     struct bytes word = args->call->argv[args->at];
     // The first letter tells nearly all: where options end there is mostly a number.
-    char first = word.size == 0 ? '\0' : (char)(word.data[0] & ~0x20);
+    unsigned char first = word.size == 0 ? 0 : (unsigned char)((unsigned char)word.data[0] & 0xDFU);
     for (size_t i = 0; i < count; i++) {
-        if (table[i].word[0] == first && bytes_is_word(word, table[i].word)) {
+        if ((unsigned char)table[i].word[0] == first && bytes_is_word(word, table[i].word)) {
             return &table[i];
         }
     }

@@ -106,7 +106,7 @@ static bool may_walk(struct call *call)
 // Nobody wakes who waits to walk: look again in a moment. It is never long.
 static void doze(struct call *call)
 {
-    static const struct timespec moment = {.tv_nsec = 500 * 1000};
+    static const struct timespec moment = {.tv_nsec = (long)500 * 1000};
     pool_offline(call->access.thread->pool);
     (void)nanosleep(&moment, NULL);
     pool_online(call->access.thread->pool);

@@ -80,12 +80,12 @@ struct command {
     const struct command *container; // NULL: it is no subcommand.
     struct key_spec key_specs[KEY_SPECS_MAX];
     enum command_group group;
+    uint32_t argument_count;                  // Of arguments; their children not counted.
     const char *since;                        // Version of FastKV.
     const char *complexity;                   // "O(1)"
     const char *usage;                        // Arguments, "key value [NX | XX]".
     const char *summary;                      // One sentence without full stop.
     const struct command_argument *arguments; // What the usage says; NULL: none.
-    uint32_t argument_count;                  // Of them; their children not counted.
 };
 
 struct command_table {
@@ -104,7 +104,7 @@ const struct command *command_find(const struct command_table *table, struct byt
 
 /* The same for a container's subcommand. */
 const struct command *command_find_subcommand(const struct command_table *table,
-                                              const struct command *container, struct bytes word);
+                                              const struct command *container, struct bytes name);
 
 /* Borrow the command or subcommand that `argv` begins with, as far as its words go: a container
  * when its second word is missing. NULL when there is none. */

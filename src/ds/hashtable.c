@@ -514,7 +514,7 @@ static int segment_split(struct hashtable *table, struct pool *pool,
     publish(table, hash & ~bit, halves[0]);
     publish(table, hash | bit, halves[1]);
     struct level level = level_of(table, hash);
-    if (level.before + level.depth == halves[0].depth) {
+    if (level.directory != NULL && level.before + level.depth == halves[0].depth) {
         level.directory->deepest += 2;
     }
     if ((halves[0].n == 0 || halves[1].n == 0) && type->skewed_splits != NULL) {

@@ -80,7 +80,7 @@ static void order_ring(struct worker *worker)
     for (struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
         count++;
     }
-    struct client **clients = malloc(count * sizeof(struct client *));
+    struct client **clients = malloc((count + 1) * sizeof(struct client *)); // Never of 0 bytes.
     size_t at = 0;
     for (struct client *c = worker->clients.next; c != &worker->clients; c = c->next) {
         if (clients != NULL) {

@@ -24,6 +24,7 @@ struct request_job {
 };
 
 // Parse the request again, and execute it.
+// NOLINTNEXTLINE(readability-non-const-parameter): the arguments are written to it.
 static void execute(struct request_job *job, struct call_context *context, char *memory,
                     struct reply *reply)
 {

@@ -60,7 +60,7 @@ static const struct option rows[] = {
      .parse = parse_output_limit, .print = print_output_limit,
      OPTION_FIELD(struct worker_limits, output_bytes_max)},
     {"client-query-buffer-limit", "BYTES", "1gb", "close a connection with a longer request",
-     OPTION_SIZE, .is_live = true, .min = 1024 * 1024, .max = INT64_MAX,
+     OPTION_SIZE, .is_live = true, .min = (uint64_t)1024 * 1024, .max = INT64_MAX,
      OPTION_FIELD(struct worker_limits, query_bytes_max)},
     {"maxmemory-clients", "BYTES", "1gb",
      "what all connections together may make the server keep; 0: no limit", OPTION_SIZE,

@@ -64,8 +64,8 @@ size_t entry_size(const struct entry *entry);
 
 /* A new entry, its deadline node, if it has one, unlinked. Takes payload->value
  * over. NULL when out of memory. */
-struct entry *entry_create(struct pool *pool, const struct key *key, const struct payload *payload,
-                           bool has_deadline);
+struct entry *entry_create(struct pool *pool, const struct key *named,
+                           const struct payload *payload, bool has_deadline);
 
 /* Put another payload into an entry, if its block serves for it as it is; false if
  * not. The old payload is overwritten: detach a value first. */

@@ -60,7 +60,7 @@ void fake_socket_write(struct fake_socket *socket, size_t size);
 /* Byte `at` of what a socket of this salt receives or sends. */
 static inline char fake_byte(unsigned salt, size_t at)
 {
-    return (char)(at * 31 + (at >> 8) * 7 + (at >> 16) + salt * 13 + (salt >> 8));
+    return (char)(at * 31 + (at >> 8) * 7 + (at >> 16) + (size_t)salt * 13 + (salt >> 8));
 }
 
 extern const struct loop_kernel fake_kernel;

@@ -138,7 +138,7 @@ static const struct command_table table = {
 static void fill_slots(void)
 {
     memset(slots, 0, sizeof(slots));
-    for (uint16_t i = 0; i < ROWS; i++) {
+    for (unsigned i = 0; i < ROWS; i++) {
         words[i] = lookup_word(bytes_of_string(rows[i].name));
         size_t slot = words[i] * table.lookup_multiplier >> table.lookup_shift;
         while (slots[slot] != 0) {
@@ -327,7 +327,7 @@ void rig_expect_end(int fd)
 
 void rig_pause(unsigned *waited_ms)
 {
-    const struct timespec millisecond = {.tv_nsec = 1000 * 1000};
+    const struct timespec millisecond = {.tv_nsec = (long)1000 * 1000};
     (void)nanosleep(&millisecond, NULL);
     (*waited_ms)++;
 }

@@ -273,7 +273,8 @@ static void round_on(struct world *world, enum loop_kind kind)
         .kernel = &fake_kernel,
     };
     ck_assert_int_eq(loop_open_with(&options, &world->loop, NULL), 0);
-    ck_assert_int_eq(output_init(&world->output, world->harness->thread, UNSENT_MAX * 2), 0);
+    ck_assert_int_eq(output_init(&world->output, world->harness->thread, (size_t)UNSENT_MAX * 2),
+                     0);
     for (int i = 0; i < TURNS; i++) {
         turn(world, true);
     }

@@ -168,7 +168,7 @@ static void run(size_t write_max, size_t step_max, const char *test)
 
 TEST(short_replies_are_those_of_a_string)
 {
-    run(200, 2 * STEPS, "short");
+    run(200, (size_t)2 * STEPS, "short");
 }
 
 TEST(long_replies_are_those_of_a_string)

@@ -174,6 +174,7 @@ static uint32_t least_words(const struct command *command)
         const struct command_argument *argument = &command->arguments[all];
         uint32_t least = argument->children == 0 && argument->type != ARGUMENT_TOKEN;
         for (uint32_t i = 0; i < argument->children; i++) {
+            // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): children come first.
             uint32_t child = known[--count];
             bool adds = argument->type == ARGUMENT_BLOCK;
             least = adds ? least + child : i == 0 || child < least ? child : least;

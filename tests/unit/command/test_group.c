@@ -35,6 +35,7 @@ struct runner {
     struct waiter waiter;
     sem_t woken;
     unsigned number;
+    unsigned count; // Calls of the next group.
     _Atomic bool *is_over;
     struct key keys[GROUP_MAX * DATABASES];
     uint32_t shards[GROUP_MAX * DATABASES];
@@ -85,10 +86,11 @@ static void runner_destroy(struct runner *runner)
     free(runner);
 }
 
-// The i-th call of the next group: words[0] on a key of a database, by an amount.
-static void set_call(struct runner *runner, unsigned i, uint32_t db, const char *command,
-                     const char *key, int64_t amount)
+// Add a call to the next group: words[0] on a key of a database, by an amount.
+static void set_call(struct runner *runner, uint32_t db, const char *command, const char *key,
+                     int64_t amount)
 {
+    unsigned i = runner->count++;
     char(*text)[TEXT] = runner->text[i];
     (void)snprintf(text[0], TEXT, "%s", command);
     (void)snprintf(text[1], TEXT, "%s", key);
@@ -106,6 +108,7 @@ static void set_call(struct runner *runner, unsigned i, uint32_t db, const char 
 static void begin_group(struct runner *runner)
 {
     pool_online(runner->thread->pool);
+    runner->count = 0;
     runner->context.space = (struct key_space){
         .keys = runner->keys, .shards = runner->shards, .left = GROUP_MAX * DATABASES};
 }
@@ -157,7 +160,7 @@ static void *move_amounts(void *context)
             int64_t amount = (int64_t)random_below(&random, 1000) - 500;
             amount = i + 1 == count ? -sum : amount;
             sum += amount;
-            set_call(runner, i, (uint32_t)random_below(&random, DATABASES), "INCRBY", key, amount);
+            set_call(runner, (uint32_t)random_below(&random, DATABASES), "INCRBY", key, amount);
         }
         run_group(runner, count);
     }
@@ -190,7 +193,8 @@ static int64_t read_sum(struct runner *runner)
         for (unsigned i = 0; i < KEYS; i++) {
             char key[TEXT];
             key_name(key, i);
-            set_call(runner, count++, db, "GET", key, 0);
+            set_call(runner, db, "GET", key, 0);
+            count++;
         }
     }
     run_group(runner, count);
@@ -279,9 +283,9 @@ TEST(a_group_waits_for_a_busy_shard_and_holds_nothing)
     struct access access = {0};
     struct call_group group = {0};
     begin_group(runner);
-    set_call(runner, 0, 0, "INCRBY", "a", 1);
-    set_call(runner, 1, 1, "INCRBY", "b", 1);
-    set_call(runner, 2, 1, "INCRBY", "b", 1);
+    set_call(runner, 0, "INCRBY", "a", 1);
+    set_call(runner, 1, "INCRBY", "b", 1);
+    set_call(runner, 1, "INCRBY", "b", 1);
     run_group(runner, 3);
     pool_online(runner->thread->pool);
     uint32_t shard = runner->calls[1].shards[0];
@@ -304,8 +308,8 @@ TEST(a_group_waits_while_a_value_that_it_edits_is_walked)
     struct access access = {0};
     struct call_group group = {0};
     begin_group(runner);
-    set_call(runner, 0, 0, "INCRBY", "n", 1);
-    set_call(runner, 1, 0, "ZPOPMIN", "z", 1);
+    set_call(runner, 0, "INCRBY", "n", 1);
+    set_call(runner, 0, "ZPOPMIN", "z", 1);
     struct zset *zset = zset_create(runner->thread->pool, keyspace_secret(keyspace));
     enum zset_put put;
     ck_assert_int_eq(zset_put(zset, runner->thread->pool, BYTES("m"), 1, &put), 0);

@@ -128,11 +128,11 @@ struct writer {
     struct call_context context;
     struct session session;
     struct waiter waiter;
-    _Atomic bool woken;
     _Atomic uint64_t *now_ms;
     struct random random;
-    unsigned number;
     unsigned long waits;
+    unsigned number;
+    _Atomic bool woken;
 };
 
 static void wake_writer(struct waiter *waiter)

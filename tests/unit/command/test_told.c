@@ -151,9 +151,11 @@ TEST(while_the_barrier_is_held_writes_wait_and_reads_do_not)
 
 enum { CALLS = 2 };
 
+// NOLINTBEGIN(readability-non-const-parameter): calls write to both.
 static void prepare_group(struct harness *h, struct call *calls, const struct bytes argv[CALLS][3],
                           struct key *keys, uint32_t *shards)
 {
+    // NOLINTEND(readability-non-const-parameter)
     h->context.space = (struct key_space){.keys = keys, .shards = shards, .left = CALLS};
     for (unsigned i = 0; i < CALLS; i++) {
         call_prepare(&calls[i], &h->context, &h->session, argv[i], 3);

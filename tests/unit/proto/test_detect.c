@@ -121,7 +121,7 @@ static struct transcript read_in_pieces(struct bytes stream, size_t piece)
 
 TEST(a_first_line_has_a_limit_however_it_comes)
 {
-    static const size_t pieces[] = {1000, 64 * 1024, SIZE_MAX};
+    static const size_t pieces[] = {1000, (size_t)64 * 1024, SIZE_MAX};
     for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
         char *line = long_line(PROTO_LINE_MAX);
         struct transcript longest = read_in_pieces(bytes_make(line, PROTO_LINE_MAX + 1), pieces[i]);

@@ -155,7 +155,7 @@ TEST_ON_LOOPS(requests_after_quit_are_not_executed)
 TEST_ON_LOOPS(a_request_beyond_the_limit_of_input_closes)
 {
     int fd = rig_connect(rig);
-    atomic_store(&rig->limits.query_bytes_max, 64 * 1024);
+    atomic_store(&rig->limits.query_bytes_max, (uint64_t)64 * 1024);
     rig_send(fd, "*3\r\n$3\r\nPUT\r\n$1\r\nk\r\n$1000000\r\n");
     char part[4096];
     memset(part, 'x', sizeof(part));

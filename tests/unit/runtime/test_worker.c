@@ -98,7 +98,7 @@ TEST_ON_LOOPS(a_client_parked_for_memory_is_killed_for_the_budget)
     memset(more, '\n', SIZE);
     more[SIZE] = '\0';
     int fd = park_for_memory(rig);
-    atomic_store(&rig->limits.client_bytes_max, 32 * 1024);
+    atomic_store(&rig->limits.client_bytes_max, (uint64_t)32 * 1024);
     rig_send(fd, more); // Stays unread behind the request that is parked.
     rig_expect_end(fd);
     (void)close(fd);
@@ -287,7 +287,7 @@ TEST_ON_LOOPS(idle_time_outs_follow_the_monotonic_clock)
     atomic_store(&rig->limits.timeout_s, 60);
     rig_send(fd, "ECHO a\r\n");
     rig_expect(fd, "$1\r\na\r\n");
-    atomic_store(&rig->monotonic_offset_ms, 61 * 1000);
+    atomic_store(&rig->monotonic_offset_ms, (int64_t)61 * 1000);
     rig_wake(rig);
     rig_expect_end(fd);
     (void)close(fd);
@@ -314,12 +314,12 @@ TEST_ON_LOOPS(a_deadline_at_the_end_of_time_lets_the_worker_sleep)
     clockid_t clock;
     struct timespec before;
     struct timespec after;
-    const struct timespec moment = {.tv_nsec = 200 * 1000 * 1000};
+    const struct timespec moment = {.tv_nsec = (long)200 * 1000 * 1000};
     ck_assert_int_eq(pthread_getcpuclockid(rig->worker->thread, &clock), 0);
     (void)clock_gettime(clock, &before);
     (void)nanosleep(&moment, NULL); // What a thread that sleeps uses meanwhile.
     (void)clock_gettime(clock, &after);
     int64_t used_ns = (after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec;
-    ck_assert_int_lt(used_ns, 50 * 1000 * 1000);
+    ck_assert_int_lt(used_ns, (int64_t)50 * 1000 * 1000);
     (void)close(fd);
 }

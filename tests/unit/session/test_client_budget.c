@@ -55,12 +55,12 @@ static int condemned(struct rig *rig)
 TEST(sums_follow_what_is_held)
 {
     struct rig rig;
-    set_up(&rig, 100 * STEP);
-    hold(&rig, 0, 3 * STEP);
-    hold(&rig, 1, 5 * STEP);
-    ck_assert_uint_eq(rig.budget.memory_bytes, 8 * STEP);
+    set_up(&rig, (uint64_t)100 * STEP);
+    hold(&rig, 0, (uint64_t)3 * STEP);
+    hold(&rig, 1, (uint64_t)5 * STEP);
+    ck_assert_uint_eq(rig.budget.memory_bytes, (uint64_t)8 * STEP);
     hold(&rig, 0, STEP);
-    ck_assert_uint_eq(rig.budget.memory_bytes, 6 * STEP);
+    ck_assert_uint_eq(rig.budget.memory_bytes, (uint64_t)6 * STEP);
     hold(&rig, 1, STEP - 1); // Less than a step is not counted.
     ck_assert_uint_eq(rig.budget.memory_bytes, STEP);
     ck_assert(client_budget_leave(&rig.budget, &rig.shares[0]));
@@ -83,17 +83,17 @@ TEST(only_a_change_by_a_step_is_told)
 TEST(beyond_the_limit_the_largest_is_condemned_whoever_asked)
 {
     struct rig rig;
-    set_up(&rig, 10 * STEP);
-    hold(&rig, 0, 4 * STEP);
-    hold(&rig, 1, 5 * STEP);
+    set_up(&rig, (uint64_t)10 * STEP);
+    hold(&rig, 0, (uint64_t)4 * STEP);
+    hold(&rig, 1, (uint64_t)5 * STEP);
     hold(&rig, 2, STEP);
     ck_assert_int_eq(condemned(&rig), -1);
-    hold(&rig, 2, 2 * STEP);
+    hold(&rig, 2, (uint64_t)2 * STEP);
     ck_assert_int_eq(condemned(&rig), 1);
-    ck_assert_uint_eq(rig.budget.memory_bytes, 6 * STEP);
+    ck_assert_uint_eq(rig.budget.memory_bytes, (uint64_t)6 * STEP);
     // It is not counted any more, and stays until its mail is read.
-    hold(&rig, 1, 9 * STEP);
-    ck_assert_uint_eq(rig.budget.memory_bytes, 6 * STEP);
+    hold(&rig, 1, (uint64_t)9 * STEP);
+    ck_assert_uint_eq(rig.budget.memory_bytes, (uint64_t)6 * STEP);
     ck_assert(!client_budget_leave(&rig.budget, &rig.shares[1]));
     client_budget_pardon(&rig.budget, &rig.shares[1]);
     ck_assert(client_budget_leave(&rig.budget, &rig.shares[1]));
@@ -103,22 +103,22 @@ TEST(beyond_the_limit_the_largest_is_condemned_whoever_asked)
 TEST(a_client_that_is_larger_than_the_limit_is_condemned_alone)
 {
     struct rig rig;
-    set_up(&rig, 10 * STEP);
-    hold(&rig, 0, 4 * STEP);
-    hold(&rig, 1, 50 * STEP);
+    set_up(&rig, (uint64_t)10 * STEP);
+    hold(&rig, 0, (uint64_t)4 * STEP);
+    hold(&rig, 1, (uint64_t)50 * STEP);
     ck_assert_int_eq(condemned(&rig), 1);
-    ck_assert_uint_eq(rig.budget.memory_bytes, 4 * STEP);
+    ck_assert_uint_eq(rig.budget.memory_bytes, (uint64_t)4 * STEP);
     tear_down(&rig);
 }
 
 TEST(what_is_lent_makes_it_tight_but_condemns_nobody)
 {
     struct rig rig;
-    set_up(&rig, 10 * STEP);
-    client_budget_update(&rig.budget, &rig.shares[0], STEP, 30 * STEP);
+    set_up(&rig, (uint64_t)10 * STEP);
+    client_budget_update(&rig.budget, &rig.shares[0], STEP, (uint64_t)30 * STEP);
     ck_assert(client_budget_is_tight(&rig.budget));
     ck_assert_int_eq(condemned(&rig), -1);
-    hold(&rig, 0, 5 * STEP);
+    hold(&rig, 0, (uint64_t)5 * STEP);
     ck_assert(!client_budget_is_tight(&rig.budget));
     tear_down(&rig);
 }

@@ -21,6 +21,7 @@ static void no_wake(void *context, unsigned tender)
     }
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): it is counted in.
 static struct keyspace *create(unsigned *wakes)
 {
     const struct keyspace_options options = {

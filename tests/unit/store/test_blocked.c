@@ -442,7 +442,7 @@ TEST(each_element_comes_to_exactly_one_in_the_order_of_arrival)
     }
     printf("# %u served, %u withdrawn, %u too late\n", shared->served, shared->withdrawn,
            shared->too_late);
-    ck_assert_uint_eq(shared->received_count, PUSHERS * PUSHES);
+    ck_assert_uint_eq(shared->received_count, (uint64_t)PUSHERS * PUSHES);
     ck_assert_uint_gt(shared->served, 0);
     ck_assert_uint_eq(blocked_keys(shared->world.keyspace), 0);
     world_close(&shared->world);
